@@ -1,0 +1,1 @@
+//! Models that embed users and items.

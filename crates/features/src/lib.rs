@@ -1,0 +1,1 @@
+//! The fold over the log and the features read from it.

@@ -1,0 +1,1 @@
+//! Reads catalogues and click streams in the formats people have.

@@ -1,0 +1,1 @@
+//! The wire format: code generated from proto/.

@@ -1,0 +1,1 @@
+//! Rankers: training and scoring.

@@ -1,0 +1,1 @@
+//! A marketplace with known true preferences, by seed.

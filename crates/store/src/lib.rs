@@ -1,0 +1,1 @@
+//! Everything durable: the log, bundles and the registry.

@@ -1,0 +1,1 @@
+//! Replay, fit, evaluate as served, publish.

@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidInput;
+use crate::limits::{ATTRIBUTE_LIST_MAX, ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_STRING_BYTES_MAX, ATTRIBUTES_MAX};
+
+/// One attribute: a string, a finite number, a bool, or a list of strings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AttributeValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A finite number.
+    Number(f64),
+    /// One text.
+    Text(String),
+    /// Several texts, such as genres.
+    List(Vec<String>),
+}
+
+/// Named attributes of an item, a user or a request's context: bounded and finite.
+///
+/// ```
+/// use shortlist_types::{AttributeValue, Attributes};
+/// let pairs = [("genre".to_owned(), AttributeValue::List(vec!["Drama".to_owned()]))];
+/// let attributes = Attributes::parse(pairs).unwrap();
+/// assert_eq!(attributes.labels("genre").collect::<Vec<_>>(), ["Drama"]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, AttributeValue>", into = "BTreeMap<String, AttributeValue>")]
+pub struct Attributes(BTreeMap<String, AttributeValue>);
+
+impl Attributes {
+    /// Checks and keeps named values.
+    ///
+    /// # Errors
+    /// Too many attributes, a name or text that is too long, or a number that is not finite.
+    pub fn parse(pairs: impl IntoIterator<Item = (String, AttributeValue)>) -> Result<Self, InvalidInput> {
+        let map: BTreeMap<_, _> = pairs.into_iter().collect();
+        if map.len() > ATTRIBUTES_MAX {
+            let reason = format!("must have at most {ATTRIBUTES_MAX} entries, got {}", map.len());
+            return Err(InvalidInput::new("", reason));
+        }
+        for (name, value) in &map {
+            check_name(name)?;
+            check_value(value).map_err(|reason| InvalidInput::new(name.clone(), reason))?;
+        }
+        Ok(Self(map))
+    }
+
+    /// The value called `name`.
+    pub fn get(&self, name: &str) -> Option<&AttributeValue> {
+        self.0.get(name)
+    }
+
+    /// Number called `name`, if there is one of that type.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.0.get(name) {
+            Some(AttributeValue::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The texts under `name`: none, one, or all of a list.
+    pub fn labels(&self, name: &str) -> impl Iterator<Item = &str> {
+        let texts = match self.0.get(name) {
+            Some(AttributeValue::Text(text)) => std::slice::from_ref(text),
+            Some(AttributeValue::List(texts)) => texts.as_slice(),
+            _ => &[],
+        };
+        texts.iter().map(String::as_str)
+    }
+
+    /// All attributes in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &AttributeValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), InvalidInput> {
+    if name.is_empty() || name.len() > ATTRIBUTE_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        let reason =
+            format!("names must be 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes without control characters, got {name:?}");
+        return Err(InvalidInput::new("", reason));
+    }
+    Ok(())
+}
+
+fn check_value(value: &AttributeValue) -> Result<(), String> {
+    match value {
+        AttributeValue::Number(number) if !number.is_finite() => Err("must be a finite number".to_owned()),
+        AttributeValue::Text(text) => check_text(text),
+        AttributeValue::List(texts) if texts.len() > ATTRIBUTE_LIST_MAX => {
+            Err(format!("must have at most {ATTRIBUTE_LIST_MAX} values, got {}", texts.len()))
+        }
+        AttributeValue::List(texts) => texts.iter().try_for_each(|text| check_text(text)),
+        AttributeValue::Bool(_) | AttributeValue::Number(_) => Ok(()),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), String> {
+    if text.len() > ATTRIBUTE_STRING_BYTES_MAX {
+        return Err(format!("must be at most {ATTRIBUTE_STRING_BYTES_MAX} bytes, got {}", text.len()));
+    }
+    Ok(())
+}
+
+impl TryFrom<BTreeMap<String, AttributeValue>> for Attributes {
+    type Error = InvalidInput;
+    fn try_from(map: BTreeMap<String, AttributeValue>) -> Result<Self, InvalidInput> {
+        Self::parse(map)
+    }
+}
+
+impl From<Attributes> for BTreeMap<String, AttributeValue> {
+    fn from(attributes: Attributes) -> Self {
+        attributes.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(value: AttributeValue) -> Result<Attributes, InvalidInput> {
+        Attributes::parse([("name".to_owned(), value)])
+    }
+
+    #[test]
+    fn numbers_must_be_finite() {
+        assert!(one(AttributeValue::Number(f64::NAN)).is_err());
+        assert!(one(AttributeValue::Number(f64::INFINITY)).is_err());
+        assert!(one(AttributeValue::Number(-0.0)).is_ok());
+    }
+
+    #[test]
+    fn the_error_names_the_attribute() {
+        let error = one(AttributeValue::Text("x".repeat(2000))).unwrap_err().within("items[0].attributes");
+        assert_eq!(error.to_string(), "items[0].attributes.name: must be at most 1024 bytes, got 2000");
+    }
+
+    #[test]
+    fn json_keeps_types() {
+        let json = r#"{"adult":false,"genre":["a","b"],"price":9.5,"title":"x"}"#;
+        let attributes: Attributes = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&attributes).unwrap(), json);
+        assert_eq!(attributes.labels("genre").count(), 2);
+        assert_eq!(attributes.labels("title").count(), 1);
+        assert_eq!(attributes.labels("price").count(), 0);
+    }
+}

@@ -1,0 +1,52 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, Item, ItemId, Timestamp, User, UserId};
+
+/// One record of the log: everything that changes state, in the order in which it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LogRecord {
+    /// Something a user did.
+    Event(Event),
+    /// An item was put into the catalogue or replaced.
+    ItemPut {
+        /// When the catalogue changed.
+        timestamp: Timestamp,
+        /// The whole new entry.
+        item: Item,
+    },
+    /// An item was taken out of the catalogue.
+    ItemDelete {
+        /// When the catalogue changed.
+        timestamp: Timestamp,
+        /// Which one.
+        item_id: ItemId,
+    },
+    /// A user was described or described anew.
+    UserPut {
+        /// When it was said.
+        timestamp: Timestamp,
+        /// The whole new entry.
+        user: User,
+    },
+    /// A user's description was withdrawn; his events stay.
+    UserDelete {
+        /// When it was said.
+        timestamp: Timestamp,
+        /// Which one.
+        user_id: UserId,
+    },
+}
+
+impl LogRecord {
+    /// When the record says it happened.
+    pub fn timestamp(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.timestamp,
+            Self::ItemPut { timestamp, .. }
+            | Self::ItemDelete { timestamp, .. }
+            | Self::UserPut { timestamp, .. }
+            | Self::UserDelete { timestamp, .. } => *timestamp,
+        }
+    }
+}
