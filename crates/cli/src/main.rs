@@ -1,1 +1,48 @@
-fn main() {}
+//! The binary `shortlist`: one command line over the library crates.
+//!
+//! [`args`] says what can be asked, `commands/` does it, one file per command. Exit codes: 0 ok,
+//! 1 failure, 2 usage, 64 configuration.
+
+mod args;
+mod clock;
+mod commands;
+mod config;
+mod output;
+mod progress_bars;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::config::ConfigError;
+
+/// Exit code of a configuration that cannot be used.
+const EXIT_CONFIG: u8 = 64;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_logging(&args);
+    match commands::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            let is_config = error.downcast_ref::<ConfigError>().is_some();
+            if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Logs go to stderr, so that stdout holds answers alone. `SHORTLIST_LOG` sets what is said
+/// (`debug`, `shortlist_gateway=trace`), `SHORTLIST_LOG_FORMAT=json` how.
+fn start_logging(args: &Args) {
+    let default = if args.is_server() { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SHORTLIST_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("SHORTLIST_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        logs.json().init();
+    } else {
+        logs.with_target(false).init();
+    }
+}

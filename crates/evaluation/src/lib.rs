@@ -1,1 +1,22 @@
-//! Evaluation metrics, pure.
+//! Evaluation metrics: how good is a ranked list, how good are scores, and is a difference real.
+//!
+//! Floor 1, pure: values in, numbers out; no I/O, no clock, randomness by seed. Training judges
+//! bundles with it, the `evaluate` commands report with it, and every convention that papers and
+//! libraries differ on (ties, truncation, empty truth, clamping) is written at its function.
+//!
+//! A metric that is not defined for its input is `None` (nothing relevant for this user) or an
+//! [`EvaluationError`] (the input itself cannot be judged): never NaN, and never a silent zero.
+
+mod bootstrap;
+mod calibration;
+mod confusion;
+mod error;
+mod ranking;
+mod scoring;
+
+pub use bootstrap::{BOOTSTRAP_SAMPLES_MAX, Interval, bootstrap_difference, bootstrap_mean};
+pub use calibration::{Calibration, CalibrationBin};
+pub use confusion::Confusion;
+pub use error::EvaluationError;
+pub use ranking::{hit_at_k, ndcg_at_k, precision_at_k, recall_at_k, reciprocal_rank};
+pub use scoring::{PROBABILITY_MARGIN, auc, log_loss};

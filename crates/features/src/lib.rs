@@ -1,1 +1,27 @@
-//! The fold over the log and the features read from it.
+//! The fold over the log, and the features read from it.
+//!
+//! Everything that is known about users and items is [`FeatureState`]: a fold over the ordered log,
+//! `state.apply(seq, &record)`. The server applies records as they arrive; the trainer replays the
+//! same records through the same code and reads the features just before each decision. There is
+//! no second implementation that could differ, so training sees exactly what serving sees.
+//!
+//! On a request's path: [`UserState`] says what the user did, [`RequestFeatures`] turns him, an item
+//! and the time into the vector that a ranker reads. Time always comes in as an argument.
+
+mod audience;
+mod catalog;
+mod decayed_counter;
+mod feature;
+mod item_stats;
+mod leaderboard;
+mod request_features;
+mod state;
+mod user_state;
+
+pub use catalog::{Catalog, CatalogItem, LabelIdx};
+pub use decayed_counter::DecayedCounter;
+pub use feature::{FEATURES, FeatureSchema, feature_names};
+pub use item_stats::ItemStats;
+pub use request_features::{RequestFeatures, RetrievalSignals};
+pub use state::{FeatureState, FoldError};
+pub use user_state::{Action, Opinion, UserItem, UserState};

@@ -1,1 +1,25 @@
-//! Rankers: training and scoring.
+//! Rankers: from a row of features per candidate to a log-odds of the wished outcome.
+//!
+//! Floor 1: pure computation, no clock, no I/O. The trainer fills [`TrainingRows`] from the replayed
+//! log and calls [`LogisticRegression::fit`]; the file of the model goes into the bundle; the pipeline
+//! calls [`LogisticRegression::score`] once per request, after retrieval and features.
+//!
+//! The same rows give the same bits on any number of threads, and a candidate gets the same bits in
+//! any batch.
+
+mod error;
+mod lanes;
+mod logistic_config;
+mod logistic_loss;
+mod logistic_regression;
+mod newton;
+mod probability;
+mod standardization;
+mod training_rows;
+
+pub use error::RankingError;
+pub use logistic_config::LogisticConfig;
+pub use logistic_regression::LogisticRegression;
+pub use newton::Iteration;
+pub use probability::probability;
+pub use training_rows::{FEATURES_MAX, ROWS_MAX, TrainingRows, WEIGHT_MAX, WEIGHT_MIN};

@@ -1,1 +1,45 @@
-//! The pipeline: sources, filters, ranker, budget.
+//! The pipeline: which k items should this user see now?
+//!
+//! [`Recommender`] holds the fold's state and the current [`Bundle`]; a request reads one state under
+//! one guard and one snapshot, and walks [`Pipeline`]: user vector -> candidate sources -> filters ->
+//! merge -> features -> ranker -> the first k. A stage that fails or comes late costs quality, not the
+//! answer: the answer says what was degraded.
+//!
+//! Training and evaluation walk the same pipeline over a replayed state, so what is measured is what
+//! is served.
+
+mod answer;
+mod bundle;
+mod candidate;
+mod config;
+mod deadline;
+mod filters;
+mod logistic_ranker;
+mod pipeline;
+mod provenance;
+mod ranker;
+mod recommender;
+mod request;
+mod request_context;
+mod scratch;
+mod similar;
+mod sources;
+mod stage_name;
+
+pub use answer::{Answer, Degraded, Explanation, RecommendedItem, SimilarItem, StageTiming};
+pub use bundle::{Bundle, BundleError, Models};
+pub use candidate::{Candidate, SourceHit};
+pub use config::PipelineConfig;
+pub use deadline::Deadline;
+pub use filters::Filter;
+pub use logistic_ranker::LogisticRanker;
+pub use pipeline::{Pipeline, Ranked, Retrieved};
+pub use provenance::Provenance;
+pub use ranker::{Ranker, StageError};
+pub use recommender::{RecommendError, Recommender, Snapshot};
+pub use request::{DEFAULT_SURFACE, RecentEvent, Request};
+pub use request_context::RequestContext;
+pub use scratch::Scratch;
+pub use similar::Similar;
+pub use sources::{Proposed, Source};
+pub use stage_name::StageName;

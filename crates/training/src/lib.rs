@@ -1,1 +1,28 @@
-//! Replay, fit, evaluate as served, publish.
+//! From the log to a published bundle: replay, fit, evaluate as served, gate.
+//!
+//! The log is cut twice in time. Item embeddings are fitted on what came before T1; the ranker learns
+//! from decisions between T1 and T2, where the first stage has never seen the outcome; both are
+//! evaluated, through the pipeline that serves, on what came after T2. What is published is that
+//! evaluated pair: newer events reach it by fold-in, not by a refit that nobody measured.
+
+mod config;
+mod decision;
+mod embedding_search;
+mod error;
+mod evaluation;
+mod gate;
+mod progress;
+mod replay;
+mod report;
+mod rows;
+mod split;
+mod timeline;
+mod train;
+
+pub use config::{EmbeddingSearch, TrainingConfig};
+pub use error::TrainingError;
+pub use evaluation::evaluate_store;
+pub use gate::GateDecision;
+pub use progress::{NoProgress, Progress};
+pub use report::{Comparison, GroupReport, Metrics, NdcgAt10, Report};
+pub use train::{Promote, Trained, train};

@@ -26,11 +26,21 @@ pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const ENTITIES_MAX: usize = u32::MAX as usize - 1;
 /// Most event types in the config; one more is refused when the config is read.
 pub const EVENT_TYPES_MAX: usize = 64;
-/// Events kept per user for features and fold-in, newest first out last in; older ones still count in
-/// counters and in the seen-set.
-pub const HISTORY_MAX: usize = 500;
-/// Seen items kept per user; beyond it the oldest are forgotten and may be recommended again.
-pub const SEEN_MAX: usize = 10_000;
+/// Items kept per user with what he did with them; beyond it the one touched longest ago is forgotten
+/// and may be recommended again.
+pub const USER_ITEMS_MAX: usize = 10_000;
+/// Wanted items that move a user's vector, newest first; older ones no longer count in fold-in, which
+/// costs time in proportion.
+pub const FOLD_IN_MAX: usize = 1_000;
+/// Impressions remembered per user, newest kept.
+pub const SHOWN_MAX: usize = 100;
+/// Most distinct attribute texts that affinities tell apart; further ones are kept as attributes but
+/// not counted.
+pub const LABELS_MAX: usize = 1_000_000;
+/// Most (item, user attribute text) pairs that are counted; further ones are not.
+pub const AUDIENCE_MAX: usize = 4_000_000;
+/// Items on the popularity board; a user who has had them all gets the rest by a full scan.
+pub const POPULAR_MAX: usize = 1_000;
 /// How far the timestamp of an event may lie in the future, in seconds; further is refused, because
 /// a wrong clock would poison every decayed counter.
 pub const FUTURE_SECONDS_MAX: i64 = 300;

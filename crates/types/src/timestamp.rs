@@ -23,6 +23,8 @@ const MICROS_MAX: i64 = 253_370_764_799_999_999;
 impl Timestamp {
     /// Midnight of 1970-01-01 UTC.
     pub const EPOCH: Self = Self(0);
+    /// The earliest time there is.
+    pub const MIN: Self = Self(MICROS_MIN);
 
     /// From microseconds since 1970.
     ///

@@ -1,0 +1,234 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use shortlist_types::Timestamp;
+
+/// Which k of these millions of items should this user see now?
+///
+/// A two-stage recommender in one binary: it learns from a stream of events and answers over REST and
+/// gRPC. Start with `shortlist quickstart`.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Args {
+    /// Whether the command ends in a server, whose log people want to read.
+    pub(crate) fn is_server(&self) -> bool {
+        match &self.command {
+            Command::Serve(_) => true,
+            Command::Quickstart(args) => !args.exit,
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Simulate a marketplace, train on it, and serve it
+    Quickstart(QuickstartArgs),
+    /// Read a catalogue and a click stream into a store
+    Import(ImportArgs),
+    /// Train both stages on a store's log, evaluate them, and publish them as one bundle
+    Train(TrainArgs),
+    /// Serve a store over REST and gRPC on one port
+    Serve(ServeArgs),
+    /// Recommend to one user, without a server
+    Recommend(RecommendArgs),
+    /// Measure how good recommendations are
+    #[command(subcommand)]
+    Evaluate(EvaluateCommand),
+    /// List, show, promote and roll back bundles
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Print or check a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Which store, and how it is configured.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct StoreArgs {
+    /// Folder that holds everything: log, bundles, registry
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Configuration; without it STORE/shortlist.toml, and without that the defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QuickstartArgs {
+    /// Folder of the store; an existing quickstart is served as it is
+    #[arg(long, value_name = "DIR", default_value = "./shortlist-quickstart")]
+    pub(crate) store: PathBuf,
+    /// Address to serve on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Users of the simulated marketplace [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub(crate) users: Option<usize>,
+    /// Items of its catalogue [default: 3000]
+    #[arg(long, value_name = "N")]
+    pub(crate) items: Option<usize>,
+    /// Events of its log [default: 200000]
+    #[arg(long, value_name = "N")]
+    pub(crate) events: Option<usize>,
+    /// Seed of everything random [default: 42]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Last day of the simulated time, such as 2026-01-31T00:00:00Z [default: last midnight UTC]
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    pub(crate) until: Option<Timestamp>,
+    /// Stop after the sample instead of serving
+    #[arg(long)]
+    pub(crate) exit: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// Format of the data; docs/import.md describes each
+    #[arg(value_name = "FORMAT", value_parser = ["movielens-100k", "movielens-1m", "jsonl", "csv"])]
+    pub(crate) format: String,
+    /// Folder or file to read
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Share of rows that may be bad before the whole import is refused, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = share)]
+    pub(crate) max_bad_share: f64,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// When a trained bundle is put into service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PromoteArg {
+    /// When the gate lets it through
+    Gate,
+    /// Whatever the gate says
+    Always,
+    /// Not now: `shortlist registry promote` does it later
+    Never,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Seed of everything random
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// When the new bundle starts to serve
+    #[arg(long, value_enum, default_value_t = PromoteArg::Gate)]
+    pub(crate) promote: PromoteArg,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Address to serve on, REST and gRPC alike
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RecommendArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Who asks
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: String,
+    /// How many items
+    #[arg(short, value_name = "K", default_value_t = 10)]
+    pub(crate) k: usize,
+    /// Where the list is shown
+    #[arg(long, value_name = "NAME", default_value = shortlist_recommender::DEFAULT_SURFACE,
+          value_parser = [shortlist_recommender::DEFAULT_SURFACE])]
+    pub(crate) surface: String,
+    /// Say why each item stands where it stands
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print the answer as REST gives it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvaluateCommand {
+    /// Both stages of the promoted bundle, as served, on the latest slice of the store's log
+    Store(EvaluateStoreArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EvaluateStoreArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Seed of the bootstrap intervals
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// All bundles, the newest first
+    List(RegistryArgs),
+    /// One bundle: provenance, report, coefficients; the current one without ID
+    Show(RegistryBundleArgs),
+    /// Put a bundle into service
+    Promote(RegistryBundleArgs),
+    /// Put the bundle before the current one back into service
+    Rollback(RegistryArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegistryArgs {
+    /// Folder of the store
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegistryBundleArgs {
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+    /// Name of the bundle, such as b-0123456789abcdef
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the default configuration, with a comment on every key
+    Init,
+    /// Say whether a configuration can be used, and if not what is wrong on which line
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.reason)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must be 0 to 1".to_owned()) }
+}

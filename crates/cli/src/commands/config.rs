@@ -1,0 +1,16 @@
+use crate::args::ConfigCommand;
+use crate::config::{Config, DEFAULT_CONFIG};
+use crate::output;
+
+/// `shortlist config init | check`.
+pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<()> {
+    match command {
+        ConfigCommand::Init => output::line(DEFAULT_CONFIG.trim_end()),
+        ConfigCommand::Check { file } => {
+            let config = Config::read(file)?;
+            let events: Vec<_> = config.events.iter().map(|(name, _)| name).collect();
+            output::line(&format!("{} can be used; event types: {}", file.display(), events.join(", ")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+use std::time::Instant;
+
+use serde_json::json;
+use shortlist_store::Store;
+use shortlist_training::{Comparison, GroupReport, Report, evaluate_store};
+
+use crate::args::{EvaluateCommand, EvaluateStoreArgs};
+use crate::config::Config;
+use crate::output;
+use crate::progress_bars::ProgressBars;
+
+/// `shortlist evaluate`.
+pub(crate) fn run(command: &EvaluateCommand) -> anyhow::Result<()> {
+    match command {
+        EvaluateCommand::Store(args) => store(args),
+    }
+}
+
+fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
+    let config = Config::of(&args.store)?;
+    let store = Store::open(&args.store.store)?;
+    let started = Instant::now();
+    let mut progress = ProgressBars::default();
+    let (bundle, report) =
+        evaluate_store(&store, &config.events, &config.pipeline, &config.training, args.seed, &mut progress)?;
+    if args.json {
+        return output::json(&json!({
+            "bundle": bundle.id.to_string(),
+            "metrics": report.metrics,
+            "groups": report.groups,
+            "protocol": report.protocol,
+            "seconds": started.elapsed().as_secs_f64(),
+        }));
+    }
+    print_report(&report);
+    output::line(&format!("bundle {}", bundle.id));
+    Ok(())
+}
+
+/// Prints a report as people read it.
+pub(crate) fn print_report(report: &Report) {
+    let protocol = &report.protocol;
+    output::line(&format!(
+        "one request each of {} users, {} to {}; {:.0} candidates of {} items\n\
+         candidate recall {:.4}   AUC {:.4}   log-loss {:.4}",
+        protocol.users,
+        protocol.evaluated_from,
+        protocol.evaluated_until,
+        protocol.candidates,
+        protocol.catalogue,
+        report.metrics.candidate_recall,
+        report.metrics.auc,
+        report.metrics.log_loss,
+    ));
+    let groups = [("all", &report.groups.all), ("warm", &report.groups.warm), ("cold", &report.groups.cold)];
+    let rows = groups.into_iter().filter_map(|(name, group)| group.as_ref().map(|group| row(name, group)));
+    let header = ["users", "n", "popularity", "retrieval order", "two-stage", "retrieval / popularity", "two-stage / retrieval"];
+    output::line("NDCG@10, mean [95 % interval]; gains relative, with the paired difference");
+    output::table(&header, rows);
+}
+
+fn row(name: &str, group: &GroupReport) -> Vec<String> {
+    let interval = |i: &shortlist_evaluation::Interval| format!("{:.4} [{:.4}, {:.4}]", i.mean, i.low, i.high);
+    let gain = |c: &Comparison| {
+        let relative = c.relative.map_or_else(|| "n/a".to_owned(), |gain| format!("{:+.1} %", gain * 100.0));
+        format!("{relative} [{:+.4}, {:+.4}]", c.difference.low, c.difference.high)
+    };
+    vec![
+        name.to_owned(),
+        group.users.to_string(),
+        interval(&group.popularity),
+        interval(&group.retrieval_order),
+        interval(&group.two_stage),
+        gain(&group.retrieval_over_popularity),
+        gain(&group.two_stage_over_retrieval),
+    ]
+}

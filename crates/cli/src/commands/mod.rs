@@ -1,0 +1,26 @@
+//! One file per command.
+
+mod config;
+mod evaluate;
+mod import;
+mod quickstart;
+mod recommend;
+mod registry;
+mod serve;
+mod train;
+
+use crate::args::{Args, Command};
+
+/// Does what was asked.
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::Quickstart(args) => quickstart::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Recommend(args) => recommend::run(&args),
+        Command::Evaluate(command) => evaluate::run(&command),
+        Command::Registry(command) => registry::run(&command),
+        Command::Config(command) => config::run(&command),
+    }
+}

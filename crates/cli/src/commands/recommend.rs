@@ -1,0 +1,80 @@
+use anyhow::Context;
+use shortlist_features::FeatureState;
+use shortlist_recommender::{Answer, Pipeline, Recommender, Request};
+use shortlist_store::Store;
+use shortlist_types::{ItemIdx, Unlimited, UserId};
+
+use crate::args::RecommendArgs;
+use crate::clock;
+use crate::commands::serve::{fold_log, load_current};
+use crate::config::Config;
+use crate::output;
+
+/// `shortlist recommend`.
+pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
+    let config = Config::of(&args.store)?;
+    let user = UserId::parse(&args.user).context("--user")?;
+    let request = Request { explain: args.explain, ..Request::of(user, args.k) };
+    let store = Store::open(&args.store.store)?;
+    let recommender = Recommender::new(fold_log(&store, &config)?, Pipeline::new(config.pipeline.clone()));
+    recommender.swap(load_current(&store)?);
+    let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
+    if args.json {
+        return output::json(&shortlist_gateway::answer_as_json(&answer));
+    }
+    recommender.read(|state| print_answer(state, &args.user, &answer));
+    Ok(())
+}
+
+/// Prints what the user did lately and what he should see now, with titles.
+pub(crate) fn print_answer(state: &FeatureState, user: &str, answer: &Answer) {
+    let known = state.user(user).filter(|user| !user.is_empty());
+    match known {
+        None => output::line(&format!("user {user} is not known: popular items")),
+        Some(user_state) => {
+            let wanted = user_state.wanted();
+            let latest: Vec<_> = wanted.iter().take(5).map(|entry| title(state, entry.item)).collect();
+            output::line(&format!("user {user} wanted {} items, latest: {}", wanted.len(), latest.join(" · ")));
+        }
+    }
+    let rows = answer.items.iter().map(|item| {
+        let index = state.catalog().find(item.item_id.as_str());
+        let sources: Vec<_> = item.sources.iter().map(|hit| format!("{} #{}", hit.source, hit.rank + 1)).collect();
+        let mut row = vec![
+            (item.rank + 1).to_string(),
+            item.item_id.to_string(),
+            index.map(|index| title(state, index)).unwrap_or_default(),
+            index.map(|index| labels(state, index)).unwrap_or_default(),
+            format!("{:.3}", item.score.get()),
+            sources.join(", "),
+        ];
+        row.extend(item.explanation.as_ref().map(|explanation| {
+            let named = explanation.contributions.iter().take(3);
+            named.map(|(name, value)| format!("{name} {value:+.2}")).collect::<Vec<_>>().join(", ")
+        }));
+        row
+    });
+    let mut header = vec!["#", "item", "title", "about", "score", "from"];
+    if answer.items.iter().any(|item| item.explanation.is_some()) {
+        header.push("because");
+    }
+    output::table(&header, rows);
+    let bundle = answer.bundle.as_ref().map_or_else(|| "no bundle".to_owned(), |id| format!("bundle {id}"));
+    let degraded: Vec<_> = answer.degraded.iter().map(|reason| reason.as_str()).collect();
+    let degraded = if degraded.is_empty() { String::new() } else { format!(", degraded: {}", degraded.join(", ")) };
+    output::line(&format!("{bundle}, log up to record {}{degraded}", answer.log_seq.0));
+}
+
+/// The item's title or name; its id where it has none.
+pub(crate) fn title(state: &FeatureState, item: ItemIdx) -> String {
+    let Some(entry) = state.catalog().get(item) else { return String::new() };
+    let named = ["title", "name"].iter().find_map(|name| entry.attributes.labels(name).next());
+    named.unwrap_or(entry.id.as_str()).to_owned()
+}
+
+/// The texts under which the item is filed: genres, category.
+fn labels(state: &FeatureState, item: ItemIdx) -> String {
+    let Some(entry) = state.catalog().get(item) else { return String::new() };
+    let filed = ["genre", "genres", "category", "categories", "department"];
+    filed.iter().flat_map(|name| entry.attributes.labels(name)).take(3).collect::<Vec<_>>().join(", ")
+}

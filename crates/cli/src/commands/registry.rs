@@ -1,0 +1,98 @@
+use serde_json::{Value, json};
+use shortlist_features::feature_names;
+use shortlist_recommender::Bundle;
+use shortlist_store::{BundleId, Registry, Store};
+
+use crate::args::{RegistryArgs, RegistryBundleArgs, RegistryCommand};
+use crate::clock;
+use crate::output;
+
+/// `shortlist registry`.
+pub(crate) fn run(command: &RegistryCommand) -> anyhow::Result<()> {
+    match command {
+        RegistryCommand::List(args) => list(args),
+        RegistryCommand::Show(args) => show(args),
+        RegistryCommand::Promote(args) => promote(args),
+        RegistryCommand::Rollback(args) => {
+            let id = Store::open(&args.store)?.registry().rollback(clock::now())?;
+            told(args, &id)
+        }
+    }
+}
+
+fn list(args: &RegistryArgs) -> anyhow::Result<()> {
+    let bundles = Store::open(&args.store)?.registry().list()?;
+    if args.json {
+        let bundles: Vec<_> = bundles
+            .iter()
+            .map(|bundle| {
+                json!({"id": bundle.id.to_string(), "published_at": bundle.published_at, "current": bundle.current})
+            })
+            .collect();
+        return output::json(&json!({ "bundles": bundles }));
+    }
+    let rows = bundles.iter().map(|bundle| {
+        let serves = if bundle.current { "serves" } else { "" };
+        vec![bundle.id.to_string(), bundle.published_at.to_string(), serves.to_owned()]
+    });
+    output::table(&["bundle", "published", ""], rows);
+    Ok(())
+}
+
+fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
+    let store = Store::open(&args.registry.store)?;
+    let registry = store.registry();
+    let id = chosen(&registry, args.id.as_deref())?;
+    let bundle = Bundle::load(&registry, &store.reader()?, &id)?;
+    let ranker = bundle.models.ranker.as_ref();
+    let weights = ranker.map(|ranker| ranker.coefficients()).unwrap_or_default();
+    let coefficients: Vec<(&str, f64)> = feature_names().zip(weights.iter().copied()).collect();
+    if args.registry.json {
+        let coefficients: Value = coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();
+        return output::json(&json!({
+            "id": id.to_string(),
+            "provenance": bundle.provenance,
+            "report": bundle.report,
+            "coefficients": coefficients,
+        }));
+    }
+    let provenance = &bundle.provenance;
+    output::line(&format!(
+        "bundle {id}: {} items of {} dimensions, log up to record {}, seed {}, made by version {}",
+        bundle.models.embedding.table().len(),
+        bundle.models.embedding.table().dimensions(),
+        provenance.log_seq.0,
+        provenance.seed,
+        provenance.code_version,
+    ));
+    output::line(&serde_json::to_string_pretty(&bundle.report["metrics"])?);
+    output::line("logistic regression, log-odds per standard deviation of the feature:");
+    output::table(&["feature", "weight"], coefficients.iter().map(|(name, w)| vec![(*name).to_owned(), format!("{w:+.4}")]));
+    Ok(())
+}
+
+fn promote(args: &RegistryBundleArgs) -> anyhow::Result<()> {
+    let store = Store::open(&args.registry.store)?;
+    let registry = store.registry();
+    let Some(text) = &args.id else { anyhow::bail!("name the bundle to promote; `shortlist registry list` shows them") };
+    let id = BundleId::parse(text)?;
+    // What does not load must not be promoted: the server would refuse it and keep the old one.
+    Bundle::load(&registry, &store.reader()?, &id)?;
+    registry.promote(&id, clock::now())?;
+    told(&args.registry, &id)
+}
+
+fn told(args: &RegistryArgs, id: &BundleId) -> anyhow::Result<()> {
+    if args.json {
+        return output::json(&json!({ "current": id.to_string() }));
+    }
+    output::line(&format!("bundle {id} serves from now on"));
+    Ok(())
+}
+
+fn chosen(registry: &Registry, id: Option<&str>) -> anyhow::Result<BundleId> {
+    match id {
+        Some(text) => Ok(BundleId::parse(text)?),
+        None => registry.current()?.ok_or_else(|| anyhow::anyhow!("no bundle is promoted; `shortlist train` makes one")),
+    }
+}

@@ -1,0 +1,165 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use shortlist_features::FeatureState;
+use shortlist_gateway::Service;
+use shortlist_recommender::{Bundle, Pipeline, Recommender};
+use shortlist_store::{LogWriter, Store};
+use shortlist_training::Progress;
+use tokio::net::TcpListener;
+
+use crate::args::ServeArgs;
+use crate::config::Config;
+use crate::progress_bars::ProgressBars;
+
+/// Submissions that may wait for the log; beyond it events are refused with 429.
+const WRITE_QUEUE_MAX: usize = 4_096;
+/// How often the server looks for another promoted bundle.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// `shortlist serve`.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let config = Config::of(&args.store)?;
+    let listener = bind(args.listen)?;
+    let store = Store::open_or_create(&args.store.store)?;
+    serve(listener, store, &config)
+}
+
+/// Takes the port before any long work, so that a busy one is said at once.
+pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; `--listen` takes another address"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves a store until SIGINT or SIGTERM; then answers what is in flight and syncs the log.
+pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Config) -> anyhow::Result<()> {
+    // The lock comes first: nobody else appends between the replay and the first event.
+    let appender = store.lock_log()?;
+    let metrics = shortlist_gateway::install_metrics()?;
+    let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, Pipeline::new(config.pipeline.clone())));
+    recommender.swap(load_current(&store)?);
+    let applied_to = Arc::clone(&recommender);
+    let writer = LogWriter::start(
+        appender,
+        WRITE_QUEUE_MAX,
+        Box::new(move |records| {
+            if let Err(error) = applied_to.apply(records) {
+                tracing::error!(%error, "a durable record did not fit the state: restart to replay the log");
+            }
+        }),
+    )?;
+    let writer = Arc::new(writer);
+    let service = Arc::new(Service::new(Arc::clone(&recommender), Arc::clone(&writer), &config.server)?);
+    let stopping = Arc::new(AtomicBool::new(false));
+    let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let listener = TcpListener::from_std(listener)?;
+        tracing::info!(address = %listener.local_addr()?, "serving REST and gRPC; /docs and /openapi.json tell more");
+        shortlist_gateway::serve(listener, service, metrics, stop_signal()).await?;
+        Ok::<_, anyhow::Error>(())
+    });
+    drop(runtime);
+    stopping.store(true, Ordering::Relaxed);
+    let _ = watcher.join();
+    if let Some(writer) = Arc::into_inner(writer) {
+        writer.close()?;
+    }
+    tracing::info!("stopped; every acknowledged event is on disk");
+    served
+}
+
+/// Replays the whole log.
+pub(crate) fn fold_log(store: &Store, config: &Config) -> anyhow::Result<FeatureState> {
+    let log = store.reader()?;
+    let head = log.head()?.log_seq;
+    let mut state = FeatureState::new(Arc::clone(&config.events));
+    let mut progress = ProgressBars::default();
+    progress.begin("replaying the log", Some(head.0));
+    log.read(state.log_seq(), head, &mut |log_seq, record| {
+        progress.at(log_seq.0);
+        state.apply(log_seq, &record).map_err(anyhow::Error::from)
+    })?;
+    progress.end(&format!("{} records", head.0));
+    if state.unknown_events() > 0 {
+        let skipped = state.unknown_events();
+        tracing::warn!(skipped, "events of types that the configuration does not name were passed over");
+    }
+    Ok(state)
+}
+
+/// The promoted bundle, checked in full; none if nothing was promoted yet.
+pub(crate) fn load_current(store: &Store) -> anyhow::Result<Option<Arc<Bundle>>> {
+    let registry = store.registry();
+    let Some(id) = registry.current()? else { return Ok(None) };
+    let bundle = Bundle::load(&registry, &store.reader()?, &id).with_context(|| format!("bundle {id} cannot serve"))?;
+    Ok(Some(Arc::new(bundle)))
+}
+
+/// Looks every second for another promoted bundle and swaps to it. One that cannot serve is said
+/// once, and the current one stays.
+fn watch_registry(
+    store: Store,
+    recommender: Arc<Recommender>,
+    stopping: Arc<AtomicBool>,
+) -> anyhow::Result<std::thread::JoinHandle<()>> {
+    let watch = move || {
+        let mut refused = None;
+        while !stopping.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK_EVERY);
+            let current = match store.registry().current() {
+                Ok(current) => current,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the registry; the bundle in service stays");
+                    continue;
+                }
+            };
+            let serving = recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
+            if current == serving || current == refused {
+                continue;
+            }
+            match load_current(&store) {
+                Ok(bundle) => {
+                    let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
+                    recommender.swap(bundle);
+                    tracing::info!(bundle = id, "swapped");
+                }
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "the promoted bundle cannot serve; the one in service stays");
+                    refused = current;
+                }
+            }
+        }
+    };
+    Ok(std::thread::Builder::new().name("registry-watch".to_owned()).spawn(watch)?)
+}
+
+/// Ends at the first SIGINT or SIGTERM; a second one ends the process at once.
+async fn stop_signal() {
+    let first = one_signal().await;
+    tracing::info!(signal = first, "stopping: answering what is in flight; a second signal stops at once");
+    tokio::spawn(async {
+        one_signal().await;
+        std::process::exit(1);
+    });
+}
+
+async fn one_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+            "SIGINT"
+        }
+    }
+}

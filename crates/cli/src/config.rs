@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shortlist_gateway::GatewayConfig;
+use shortlist_recommender::PipelineConfig;
+use shortlist_training::TrainingConfig;
+use shortlist_types::{EventType, EventTypes};
+
+use crate::args::StoreArgs;
+
+/// The default configuration as text, with a comment on every key.
+pub(crate) const DEFAULT_CONFIG: &str = include_str!("default_config.toml");
+
+/// Name of a store's own configuration.
+const STORE_CONFIG: &str = "shortlist.toml";
+
+/// A configuration that cannot be used. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read the configuration {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("the configuration {} cannot be used\n{error}", path.display())]
+    Malformed { path: PathBuf, error: Box<toml::de::Error> },
+    #[error("the configuration {} cannot be used\n{error}", path.display())]
+    Invalid { path: PathBuf, error: shortlist_types::InvalidInput },
+}
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Config {
+    pub(crate) events: Arc<EventTypes>,
+    pub(crate) pipeline: PipelineConfig,
+    pub(crate) training: TrainingConfig,
+    pub(crate) server: GatewayConfig,
+}
+
+/// The form in a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    events: BTreeMap<String, EventType>,
+    pipeline: PipelineConfig,
+    training: TrainingConfig,
+    server: GatewayConfig,
+}
+
+impl Config {
+    /// The settings of a store: from the file that was named, else from the store's own, else the
+    /// defaults.
+    pub(crate) fn of(args: &StoreArgs) -> Result<Self, ConfigError> {
+        let own = args.store.join(STORE_CONFIG);
+        match &args.config {
+            Some(path) => Self::read(path),
+            None if own.is_file() => Self::read(&own),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// The settings in a file; what it does not say is as by default. Event types are added to the
+    /// default ones, or put in place of those of the same name.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file: ConfigFile = toml::from_str(text)
+            .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
+        let mut events = BTreeMap::from(EventTypes::default());
+        events.extend(file.events);
+        let events =
+            EventTypes::parse(events).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?;
+        Ok(Self { events: Arc::new(events), pipeline: file.pipeline, training: file.training, server: file.server })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("x.toml"), text)
+    }
+
+    #[test]
+    fn the_printed_default_is_the_default() {
+        assert_eq!(parse(DEFAULT_CONFIG).unwrap(), Config::default());
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn errors_say_the_line() {
+        for (text, line, what) in [
+            ("[pipeline]\ncandidates = 5\n", "line 2", "unknown field `candidates`"),
+            ("\n[training]\nranker_share = 2.0\n", "line 2", "ranker_share: must be 0.01 to 0.9"),
+            ("[events.x]\nsignal = \"good\"\n", "line 2", "unknown variant `good`"),
+            ("[events]\nclick = 3\n", "line 2", "invalid type"),
+            ("pipeline = [\n", "line 1", "array"),
+            ("[training.embedding]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(line) && error.contains(what), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_type_of_ones_own_joins_the_default_ones() {
+        let config = parse("[events.share]\nsignal = \"positive\"\nweight = 2.5\n").unwrap();
+        assert!(config.events.find("share").is_some() && config.events.find("click").is_some());
+    }
+}

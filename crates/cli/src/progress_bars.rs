@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use shortlist_training::Progress;
+
+/// Draws progress on stderr; where stderr is no terminal, one line per finished stage.
+#[derive(Debug, Default)]
+pub(crate) struct ProgressBars {
+    bar: Option<ProgressBar>,
+    stage: &'static str,
+}
+
+impl Progress for ProgressBars {
+    fn begin(&mut self, stage: &'static str, total: Option<u64>) {
+        self.stage = stage;
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), "{msg:30} {bar:30} {human_pos}/{human_len} {eta}"),
+            None => (ProgressBar::new_spinner(), "{msg:30} {spinner} {elapsed}"),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        bar.set_message(stage);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.bar = Some(bar);
+    }
+
+    fn at(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        }
+    }
+
+    fn end(&mut self, outcome: &str) {
+        if let Some(bar) = self.bar.take() {
+            let seconds = bar.elapsed().as_secs_f64();
+            bar.finish_and_clear();
+            crate::output::note(&format!("{:30} {seconds:>7.1} s   {outcome}", self.stage));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use std::collections::HashMap;
+
+use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX};
+use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
+
+/// Number of one attribute text, such as genre = Drama: given at its first appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LabelIdx(pub u32);
+
+/// Attributes that name or describe a single item: shared by no two, so no affinity can be learnt.
+pub(crate) const DESCRIPTIVE: [&str; 6] = ["title", "name", "description", "summary", "url", "image"];
+
+/// One item as the fold knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogItem {
+    /// The owner's name for it.
+    pub id: ItemId,
+    /// What is known of it.
+    pub attributes: Attributes,
+    /// Whether its owner lets it be recommended.
+    pub available: bool,
+    /// Whether it was taken out of the catalogue.
+    pub deleted: bool,
+    /// When it appeared in the log.
+    pub first_seen: Timestamp,
+    /// Its attribute texts, ascending.
+    pub(crate) labels: Box<[LabelIdx]>,
+    /// Its numeric attributes: (number of the attribute, compressed value).
+    pub(crate) numbers: Box<[(u32, f32)]>,
+}
+
+/// All items that the log ever named. Numbers are given in order of appearance and never reused.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalog {
+    items: Vec<CatalogItem>,
+    by_id: HashMap<ItemId, ItemIdx>,
+    labels: HashMap<String, LabelIdx>,
+    numbers: HashMap<String, u32>,
+    spreads: Vec<Spread>,
+}
+
+/// The labels and numbers of one item.
+struct Encoded {
+    labels: Box<[LabelIdx]>,
+    numbers: Box<[(u32, f32)]>,
+}
+
+/// Running mean and variance of one numeric attribute (Welford).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Catalog {
+    /// Items that were ever named, deleted ones included.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether no item was ever named.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The number of the item called `id`.
+    pub fn find(&self, id: &str) -> Option<ItemIdx> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The item with number `index`.
+    pub fn get(&self, index: ItemIdx) -> Option<&CatalogItem> {
+        self.items.get(index.as_usize())
+    }
+
+    /// Whether the item may be recommended at all.
+    pub fn is_recommendable(&self, index: ItemIdx) -> bool {
+        self.get(index).is_some_and(|item| item.available && !item.deleted)
+    }
+
+    /// All items ever named in order of number.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (ItemIdx, &CatalogItem)> {
+        // Interning keeps the number of items below 2^32.
+        self.items.iter().enumerate().map(|(n, item)| (ItemIdx(u32::try_from(n).unwrap_or(u32::MAX)), item))
+    }
+
+    /// Distinct attribute texts.
+    pub(crate) fn labels_len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Number of `id`, given now if it is new; `None` when the catalogue is full.
+    pub(crate) fn intern(&mut self, id: &ItemId, time: Timestamp) -> Option<ItemIdx> {
+        if let Some(index) = self.find(id.as_str()) {
+            return Some(index);
+        }
+        let index = u32::try_from(self.items.len()).ok().filter(|n| (*n as usize) < ENTITIES_MAX).map(ItemIdx)?;
+        self.by_id.insert(id.clone(), index);
+        self.items.push(CatalogItem {
+            id: id.clone(),
+            attributes: Attributes::default(),
+            available: true,
+            deleted: false,
+            first_seen: time,
+            labels: Box::default(),
+            numbers: Box::default(),
+        });
+        Some(index)
+    }
+
+    /// Puts or replaces an item; `None` when the catalogue is full.
+    pub(crate) fn put(&mut self, item: &Item, time: Timestamp) -> Option<ItemIdx> {
+        let index = self.intern(&item.item_id, time)?;
+        let Encoded { labels, numbers } = self.encode(&item.attributes);
+        let entry = self.items.get_mut(index.as_usize())?;
+        entry.attributes = item.attributes.clone();
+        entry.available = item.available;
+        entry.deleted = false;
+        entry.first_seen = entry.first_seen.min(time);
+        entry.labels = labels;
+        entry.numbers = numbers;
+        Some(index)
+    }
+
+    /// Takes an item out; its number and counters stay.
+    pub(crate) fn delete(&mut self, id: &ItemId) {
+        if let Some(entry) = self.find(id.as_str()).and_then(|index| self.items.get_mut(index.as_usize())) {
+            entry.deleted = true;
+        }
+    }
+
+    /// How far a numeric attribute's value lies from the mean of the catalogue, in standard deviations.
+    pub(crate) fn standardised(&self, (number, value): (u32, f32)) -> f64 {
+        let Some(spread) = self.spreads.get(number as usize) else { return 0.0 };
+        let variance = spread.squares / spread.count.max(1.0);
+        (f64::from(value) - spread.mean) / variance.max(1e-6).sqrt()
+    }
+
+    /// What affinities and distances need of an item's attributes.
+    fn encode(&mut self, attributes: &Attributes) -> Encoded {
+        let (mut labels, mut numbers) = (Vec::new(), Vec::new());
+        for (name, value) in attributes.iter() {
+            match value {
+                AttributeValue::Number(value) => numbers.push((self.number(name), compress(*value))),
+                AttributeValue::Bool(value) => labels.extend(self.label(name, if *value { "true" } else { "false" })),
+                AttributeValue::Text(_) | AttributeValue::List(_) if !DESCRIPTIVE.contains(&name) => {
+                    labels.extend(attributes.labels(name).filter_map(|text| self.label(name, text)));
+                }
+                AttributeValue::Text(_) | AttributeValue::List(_) => {}
+            }
+        }
+        labels.sort_unstable();
+        labels.dedup();
+        for (number, value) in &numbers {
+            self.spreads[*number as usize].add(f64::from(*value));
+        }
+        Encoded { labels: labels.into(), numbers: numbers.into() }
+    }
+
+    fn label(&mut self, name: &str, text: &str) -> Option<LabelIdx> {
+        let key = format!("{name}\0{text}");
+        if let Some(label) = self.labels.get(&key) {
+            return Some(*label);
+        }
+        let label = u32::try_from(self.labels.len()).ok().filter(|n| (*n as usize) < LABELS_MAX).map(LabelIdx)?;
+        self.labels.insert(key, label);
+        Some(label)
+    }
+
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        // At most 64 attributes an item and u32 items: the number of names stays below 2^32 long
+        // after memory has ended.
+        let number = u32::try_from(self.spreads.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(name.to_owned(), number);
+        self.spreads.push(Spread::default());
+        number
+    }
+}
+
+/// Prices and counts spread over orders of magnitude: their logarithm is what people compare.
+fn compress(value: f64) -> f32 {
+    #[allow(clippy::cast_possible_truncation)] // a logarithm of a finite f64 fits into f32
+    let compressed = libm::log1p(value.abs()).copysign(value) as f32;
+    compressed
+}
+
+impl Spread {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - self.mean;
+        self.mean += delta / self.count;
+        self.squares += delta * (value - self.mean);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, json: &str) -> Item {
+        let attributes = serde_json::from_str(json).unwrap();
+        Item { item_id: ItemId::parse(id).unwrap(), attributes, available: true }
+    }
+
+    #[test]
+    fn numbers_are_given_once_and_survive_a_delete() {
+        let mut catalog = Catalog::default();
+        let a = catalog.put(&item("a", "{}"), Timestamp::EPOCH).unwrap();
+        let b = catalog.intern(&ItemId::parse("b").unwrap(), Timestamp::EPOCH).unwrap();
+        catalog.delete(&ItemId::parse("a").unwrap());
+        assert!(!catalog.is_recommendable(a) && catalog.is_recommendable(b));
+        assert_eq!(catalog.put(&item("a", "{}"), Timestamp::EPOCH), Some(a));
+        assert!(catalog.is_recommendable(a));
+    }
+
+    #[test]
+    fn titles_are_not_labels_and_lists_are_several() {
+        let mut catalog = Catalog::default();
+        catalog.put(&item("a", r#"{"title":"T","genre":["x","y","x"],"adult":true,"price":10}"#), Timestamp::EPOCH);
+        let entry = catalog.get(ItemIdx(0)).unwrap();
+        assert_eq!(entry.labels.len(), 3);
+        assert_eq!(entry.numbers.len(), 1);
+    }
+
+    #[test]
+    fn numbers_are_told_in_standard_deviations() {
+        let mut catalog = Catalog::default();
+        for (id, price) in [("a", 1.0_f64), ("b", 10.0), ("c", 100.0), ("d", -1e308)] {
+            catalog.put(&item(id, &format!(r#"{{"price":{price:?}}}"#)), Timestamp::EPOCH);
+        }
+        let z: Vec<f64> = (0..4).map(|i| catalog.standardised(catalog.get(ItemIdx(i)).unwrap().numbers[0])).collect();
+        assert!(z[0] < z[1] && z[1] < z[2] && z[3] < z[0]);
+        assert!(z.iter().all(|z| z.is_finite()));
+    }
+}

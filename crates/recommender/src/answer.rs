@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use shortlist_store::BundleId;
+use shortlist_types::{ItemId, LogSeq, Score};
+
+use crate::{SourceHit, StageName};
+
+/// The answer to a [`crate::Request`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The items, best first; fewer than k only when the catalogue has no more to offer.
+    pub items: Vec<RecommendedItem>,
+    /// The bundle that served, if there was one.
+    pub bundle: Option<BundleId>,
+    /// The state that served: all records up to this one.
+    pub log_seq: LogSeq,
+    /// What was less than asked, and why; empty when all went well.
+    pub degraded: Vec<Degraded>,
+    /// How long each stage took, in order.
+    pub timings: Vec<StageTiming>,
+}
+
+/// One item of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecommendedItem {
+    /// Which item.
+    pub item_id: ItemId,
+    /// The ranker's score, or the first stage's where that was the last word. Scores order the items
+    /// of one answer; they are not probabilities.
+    pub score: Score,
+    /// Place in the list, from 0.
+    pub rank: usize,
+    /// Which sources proposed it, and where it stood there.
+    pub sources: Vec<SourceHit>,
+    /// Why it stands here, if asked.
+    pub explanation: Option<Explanation>,
+}
+
+/// Why an item stands where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Inner product with the user's vector, if both have one.
+    pub retrieval_score: Option<Score>,
+    /// Rank by that score among the candidates, from 0.
+    pub retrieval_rank: usize,
+    /// What each feature adds to the score, compared with the average training row; largest first.
+    pub contributions: Vec<(&'static str, f32)>,
+}
+
+/// One neighbour in the answer to "what is similar to this item?".
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarItem {
+    /// Which item.
+    pub item_id: ItemId,
+    /// Cosine of the two embeddings.
+    pub score: Score,
+}
+
+/// Why an answer is less than it could be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Degraded {
+    /// No bundle is loaded: popular and fresh items.
+    NoBundle,
+    /// The bundle has no vector for the item asked about: it is newer than the bundle.
+    ItemNotInBundle,
+    /// The neighbour search ended early.
+    AnnTimeout,
+    /// The ranker ended early: retrieval order.
+    RankerTimeout,
+    /// The ranker failed: retrieval order.
+    RankerFailed,
+    /// The ranker gave scores that are not finite; those items stand last.
+    RankerNotFinite,
+}
+
+impl Degraded {
+    /// The stable name in answers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBundle => "no_bundle",
+            Self::ItemNotInBundle => "item_not_in_bundle",
+            Self::AnnTimeout => "ann_timeout",
+            Self::RankerTimeout => "ranker_timeout",
+            Self::RankerFailed => "ranker_failed",
+            Self::RankerNotFinite => "ranker_not_finite",
+        }
+    }
+}
+
+/// How long one stage took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageTiming {
+    /// Which stage.
+    pub stage: StageName,
+    /// Time spent in it.
+    pub elapsed: Duration,
+}

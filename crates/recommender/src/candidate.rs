@@ -1,0 +1,23 @@
+use shortlist_types::{ItemIdx, Score};
+
+use crate::StageName;
+
+/// An item that may make it into the answer, with where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Which item.
+    pub item: ItemIdx,
+    /// The sources that proposed it, in the pipeline's order.
+    pub sources: Vec<SourceHit>,
+    /// Inner product with the user's vector; absent when one of them has no vector.
+    pub retrieval_score: Option<Score>,
+}
+
+/// That one source proposed an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceHit {
+    /// The source.
+    pub source: StageName,
+    /// Place in its list, from 0.
+    pub rank: usize,
+}

@@ -1,0 +1,299 @@
+use std::collections::HashMap;
+use std::time::Instant;
+
+use shortlist_features::FeatureState;
+use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited, dot};
+
+use crate::answer::{Explanation, RecommendedItem, StageTiming};
+use crate::config::portion;
+use crate::filters::{Excluded, Seen, Unavailable};
+use crate::logistic_ranker::{feature_rows, named_contributions};
+use crate::sources::{Ann, Fresh, Popular, Proposed};
+use crate::{
+    Answer, Candidate, Degraded, Filter, LogisticRanker, Models, PipelineConfig, Ranker, Request, RequestContext,
+    Scratch, Source, SourceHit, StageName,
+};
+
+/// The stages of a recommendation and the one way through them.
+pub struct Pipeline {
+    config: PipelineConfig,
+    /// In the order in which they fill the candidate list.
+    sources: Vec<Box<dyn Source>>,
+    filters: Vec<Box<dyn Filter>>,
+    ranker: Box<dyn Ranker>,
+}
+
+/// A request after the first stage.
+pub struct Retrieved<'a> {
+    /// What the stages read.
+    pub context: RequestContext<'a>,
+    /// In retrieval order: by score against the user's vector; those without a score follow in the
+    /// order of their sources.
+    pub candidates: Vec<Candidate>,
+    degraded: Vec<Degraded>,
+    timings: Vec<StageTiming>,
+}
+
+/// A candidate's place after the second stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ranked {
+    /// Position in [`Retrieved::candidates`].
+    pub candidate: usize,
+    /// The ranker's score, or 1 / (1 + rank) where retrieval order was the last word.
+    pub score: Score,
+    /// Whether the ranker gave the score.
+    pub by_ranker: bool,
+}
+
+impl Pipeline {
+    /// The pipeline of the `home` surface.
+    pub fn new(config: PipelineConfig) -> Self {
+        Self::with_ranker(config, Box::new(LogisticRanker))
+    }
+
+    /// The same pipeline with another second stage.
+    pub fn with_ranker(config: PipelineConfig, ranker: Box<dyn Ranker>) -> Self {
+        let sources: Vec<Box<dyn Source>> = vec![
+            Box::new(Ann { ef_search: config.ef_search }),
+            Box::new(Popular),
+            Box::new(Fresh { days: config.fresh_days }),
+        ];
+        let filters: Vec<Box<dyn Filter>> = vec![Box::new(Unavailable), Box::new(Seen), Box::new(Excluded)];
+        Self { config, sources, filters, ranker }
+    }
+
+    /// Answers a request from one state and one set of models; who owns the models names the bundle.
+    ///
+    /// **Cost**: a few hundred microseconds with 500 candidates; the stages' own docs say which.
+    ///
+    /// # Errors
+    /// A request beyond its limits, or a `recent` event of an unknown type. A stage that fails is no
+    /// error: the answer says what was degraded.
+    pub fn recommend(
+        &self,
+        state: &FeatureState,
+        models: Option<&Models>,
+        request: &Request,
+        now: Timestamp,
+        budget: &dyn Budget,
+        scratch: &mut Scratch,
+    ) -> Result<Answer, InvalidInput> {
+        let mut retrieved = self.retrieve(state, models, request, now, budget, scratch)?;
+        let started = Instant::now();
+        let mut ranked = self.rank(&mut retrieved, budget, scratch);
+        retrieved.timed("ranking", started);
+        ranked.truncate(request.k);
+        let items = self.present(&retrieved, &ranked, request.explain, scratch);
+        let Retrieved { mut degraded, timings, .. } = retrieved;
+        degraded.sort_unstable();
+        degraded.dedup();
+        Ok(Answer { items, bundle: None, log_seq: state.log_seq(), degraded, timings })
+    }
+
+    /// The first stage: the user's vector, the sources, and their merge.
+    ///
+    /// # Errors
+    /// As [`Self::recommend`].
+    pub fn retrieve<'a>(
+        &'a self,
+        state: &'a FeatureState,
+        models: Option<&'a Models>,
+        request: &Request,
+        now: Timestamp,
+        budget: &dyn Budget,
+        scratch: &mut Scratch,
+    ) -> Result<Retrieved<'a>, InvalidInput> {
+        request.check()?;
+        let started = Instant::now();
+        let context = RequestContext::gather(state, models, &self.filters, request, now, &mut scratch.fold_in)?;
+        let mut retrieved = Retrieved { context, candidates: Vec::new(), degraded: Vec::new(), timings: Vec::new() };
+        retrieved.timed("user_vector", started);
+        if models.is_none() {
+            retrieved.degraded.push(Degraded::NoBundle);
+        }
+        let total = self.config.candidates(state.catalog().len(), request.k);
+        let mut proposals = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            let started = Instant::now();
+            let proposed = source.propose(&retrieved.context, total, budget, scratch);
+            retrieved.timed(source.name().0, started);
+            if proposed.cut_short {
+                retrieved.degraded.push(Degraded::AnnTimeout);
+            }
+            proposals.push((source.name(), proposed));
+        }
+        let started = Instant::now();
+        let items = self.share_out(&proposals, total);
+        retrieved.candidates = retrieved.score(items, &proposals);
+        retrieved.timed("merge", started);
+        Ok(retrieved)
+    }
+
+    /// Chooses at most `total` of the proposed items: every source first gets its own share, what is
+    /// left over goes to the sources in order.
+    fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
+        let popular = portion(total, self.config.popular_share);
+        let fresh = portion(total, self.config.fresh_share);
+        let quotas = [total.saturating_sub(popular + fresh), popular, fresh];
+        let mut chosen: Vec<ItemIdx> = Vec::with_capacity(total);
+        let mut known: HashMap<ItemIdx, ()> = HashMap::with_capacity(total);
+        let mut take = |proposed: &Proposed, quota: usize, chosen: &mut Vec<ItemIdx>| {
+            let end = (chosen.len() + quota).min(total);
+            for item in &proposed.items {
+                if chosen.len() >= end {
+                    break;
+                }
+                if known.insert(*item, ()).is_none() {
+                    chosen.push(*item);
+                }
+            }
+        };
+        for ((_, proposed), quota) in proposals.iter().zip(quotas) {
+            take(proposed, quota, &mut chosen);
+        }
+        for (_, proposed) in proposals {
+            take(proposed, total, &mut chosen);
+        }
+        chosen
+    }
+
+    /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
+    pub fn rank(&self, retrieved: &mut Retrieved<'_>, budget: &dyn Budget, scratch: &mut Scratch) -> Vec<Ranked> {
+        let context = &retrieved.context;
+        // Nothing is known of the user: popularity is the honest order.
+        if context.models.is_none_or(|models| models.ranker.is_none()) || context.user.is_empty() {
+            return retrieval_order(retrieved.candidates.len());
+        }
+        let candidates = &retrieved.candidates;
+        let outcome = self.ranker.score(context, candidates, budget, scratch);
+        let expected = candidates.len();
+        match outcome {
+            Ok(()) if scratch.scores.len() == expected => {}
+            Ok(()) => {
+                let got = scratch.scores.len();
+                tracing::error!(ranker = %self.ranker.name(), expected, got, "the ranker gave the wrong number of scores");
+                retrieved.degraded.push(Degraded::RankerFailed);
+                return retrieval_order(expected);
+            }
+            Err(crate::StageError::Timeout) => {
+                retrieved.degraded.push(Degraded::RankerTimeout);
+                return retrieval_order(expected);
+            }
+            Err(error) => {
+                tracing::error!(ranker = %self.ranker.name(), %error, "the ranker failed");
+                retrieved.degraded.push(Degraded::RankerFailed);
+                return retrieval_order(expected);
+            }
+        }
+        let mut ranked = Vec::with_capacity(expected);
+        let mut refused = Vec::new();
+        for (candidate, score) in scratch.scores.iter().enumerate() {
+            match Score::parse(*score) {
+                Ok(score) => ranked.push(Ranked { candidate, score, by_ranker: true }),
+                Err(_) => refused.push(candidate),
+            }
+        }
+        ranked.sort_by(|a, b| {
+            let item = |ranked: &Ranked| candidates[ranked.candidate].item;
+            b.score.cmp(&a.score).then_with(|| item(a).cmp(&item(b)))
+        });
+        if ranked.is_empty() && !refused.is_empty() {
+            retrieved.degraded.push(Degraded::RankerNotFinite);
+            return retrieval_order(expected);
+        }
+        if !refused.is_empty() {
+            retrieved.degraded.push(Degraded::RankerNotFinite);
+            let last = ranked.last().map_or(Score::ZERO, |ranked| ranked.score);
+            ranked.extend(refused.into_iter().map(|candidate| Ranked { candidate, score: last, by_ranker: false }));
+        }
+        ranked
+    }
+
+    fn present(
+        &self,
+        retrieved: &Retrieved<'_>,
+        ranked: &[Ranked],
+        explain: bool,
+        scratch: &Scratch,
+    ) -> Vec<RecommendedItem> {
+        let catalog = retrieved.context.state.catalog();
+        let in_order = ranked.iter().enumerate();
+        let items = in_order.filter_map(|(rank, ranked)| {
+            let candidate = &retrieved.candidates[ranked.candidate];
+            let item_id = catalog.get(candidate.item)?.id.clone();
+            let explanation = explain.then(|| retrieved.explain(ranked, scratch));
+            Some(RecommendedItem {
+                item_id,
+                score: ranked.score,
+                rank,
+                sources: candidate.sources.clone(),
+                explanation,
+            })
+        });
+        items.collect()
+    }
+}
+
+impl Retrieved<'_> {
+    /// Makes candidates of the chosen items, in retrieval order.
+    fn score(&self, items: Vec<ItemIdx>, proposals: &[(StageName, Proposed)]) -> Vec<Candidate> {
+        let vector = self.context.user_vector.as_ref();
+        let table = self.context.models.map(|models| models.embedding.table());
+        let positions: HashMap<ItemIdx, usize> = items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
+        let mut candidates: Vec<Candidate> = items
+            .into_iter()
+            .map(|item| {
+                let item_vector = table.and_then(|table| table.get(item));
+                let product = vector.zip(item_vector).map(|(user, item)| dot(user.as_slice(), item));
+                let retrieval_score = product.and_then(|product| Score::parse(product).ok());
+                Candidate { item, sources: Vec::new(), retrieval_score }
+            })
+            .collect();
+        for (source, proposed) in proposals {
+            for (rank, item) in proposed.items.iter().enumerate() {
+                if let Some(position) = positions.get(item) {
+                    candidates[*position].sources.push(SourceHit { source: *source, rank });
+                }
+            }
+        }
+        // Stable: candidates without a score keep the order of their sources.
+        candidates.sort_by(|a, b| {
+            let ties = a.retrieval_score.and(b.retrieval_score).map(|_| a.item.cmp(&b.item));
+            b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
+        });
+        candidates
+    }
+
+    fn explain(&self, ranked: &Ranked, scratch: &Scratch) -> Explanation {
+        let candidate = &self.candidates[ranked.candidate];
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        let width = shortlist_features::RequestFeatures::width();
+        let row =
+            scratch.rows.get(ranked.candidate * width..(ranked.candidate + 1) * width).filter(|_| ranked.by_ranker);
+        let contributions = ranker.zip(row).and_then(|(ranker, row)| ranker.contributions(row).ok());
+        Explanation {
+            retrieval_score: candidate.retrieval_score,
+            retrieval_rank: ranked.candidate,
+            contributions: contributions.map(|values| named_contributions(&values)).unwrap_or_default(),
+        }
+    }
+
+    /// Writes the feature row of every candidate and of `others`, eligible items that retrieval did
+    /// not return, as the ranker would read them.
+    ///
+    /// **Shapes**: (candidates + others) x [`shortlist_features::RequestFeatures::width`], row-major.
+    pub fn feature_rows(&self, others: &[ItemIdx], rows: &mut Vec<f32>) {
+        let others = self.score(others.to_vec(), &[]);
+        feature_rows(&self.context, &self.candidates, &others, &Unlimited, rows);
+    }
+
+    fn timed(&mut self, stage: &'static str, started: Instant) {
+        self.timings.push(StageTiming { stage: StageName(stage), elapsed: started.elapsed() });
+    }
+}
+
+/// Candidates as retrieval left them; the score only says the place.
+fn retrieval_order(candidates: usize) -> Vec<Ranked> {
+    let place = |candidate: usize| Score::parse(1.0 / (1.0 + candidate as f32)).unwrap_or(Score::ZERO);
+    (0..candidates).map(|candidate| Ranked { candidate, score: place(candidate), by_ranker: false }).collect()
+}

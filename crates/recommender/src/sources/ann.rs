@@ -1,0 +1,41 @@
+use shortlist_types::Budget;
+
+use super::{Proposed, Source};
+use crate::{RequestContext, Scratch, StageName};
+
+/// Items whose embeddings have the greatest inner product with the user's vector.
+#[derive(Debug)]
+pub(crate) struct Ann {
+    pub(crate) ef_search: usize,
+}
+
+impl Source for Ann {
+    fn name(&self) -> StageName {
+        StageName("ann")
+    }
+
+    fn propose(
+        &self,
+        request: &RequestContext<'_>,
+        quota: usize,
+        budget: &dyn Budget,
+        scratch: &mut Scratch,
+    ) -> Proposed {
+        let (Some(models), Some(vector)) = (request.models, &request.user_vector) else {
+            return Proposed::default();
+        };
+        let allowed = |item| request.is_eligible(item);
+        let ef_search = self.ef_search.max(quota);
+        match models.index.search(vector.as_slice(), quota, ef_search, &allowed, budget, &mut scratch.search) {
+            Ok(found) => Proposed {
+                items: found.neighbors.iter().map(|neighbor| neighbor.item).collect(),
+                cut_short: !found.complete,
+            },
+            // The bundle was checked when it was loaded: vector and index have the same dimensions.
+            Err(error) => {
+                tracing::error!(%error, "neighbour search refused the user's vector");
+                Proposed { items: Vec::new(), cut_short: true }
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Candidate sources: each proposes items for one request, best first, none that a filter drops.
+
+mod ann;
+mod fresh;
+mod popular;
+
+use shortlist_types::{Budget, ItemIdx};
+
+use crate::{RequestContext, Scratch, StageName};
+
+pub(crate) use ann::Ann;
+pub(crate) use fresh::Fresh;
+pub(crate) use popular::Popular;
+
+/// Produces candidates for one request.
+pub trait Source: Send + Sync {
+    /// Its name in answers, logs and metrics.
+    fn name(&self) -> StageName;
+    /// At most `quota` eligible items, best first, without repeats.
+    fn propose(
+        &self,
+        request: &RequestContext<'_>,
+        quota: usize,
+        budget: &dyn Budget,
+        scratch: &mut Scratch,
+    ) -> Proposed;
+}
+
+/// What a source proposes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proposed {
+    /// Items, best first.
+    pub items: Vec<ItemIdx>,
+    /// Whether the budget ended it early.
+    pub cut_short: bool,
+}
+
+impl Proposed {
+    /// The first `quota` of `items`, all of them looked for.
+    pub(crate) fn all(items: impl Iterator<Item = ItemIdx>, quota: usize) -> Self {
+        Self { items: items.take(quota).collect(), cut_short: false }
+    }
+}

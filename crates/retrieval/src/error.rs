@@ -1,0 +1,123 @@
+/// Why an index could not be configured, built, searched or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RetrievalError {
+    /// The configuration is at fault; nothing was built.
+    #[error("{field} must be {min} to {max}, got {got}")]
+    ConfigOutOfRange {
+        /// Name of the setting.
+        field: &'static str,
+        /// Least value taken.
+        min: usize,
+        /// Greatest value taken.
+        max: usize,
+        /// The value given.
+        got: usize,
+    },
+    /// The table is too large to number its rows; split it.
+    #[error("an index holds at most {max} rows, got {got}; split the table")]
+    TooManyRows {
+        /// Most rows of one index.
+        max: usize,
+        /// Rows of the table.
+        got: usize,
+    },
+    /// The caller's query does not belong to this table; nothing was searched.
+    #[error("query must have {expected} dimensions, got {got}")]
+    QueryDimensions {
+        /// Dimensions of the table.
+        expected: usize,
+        /// Dimensions of the query.
+        got: usize,
+    },
+    /// The caller's query holds NaN or infinity; nothing was searched.
+    #[error("query must be finite, component {position} is not")]
+    QueryNotFinite {
+        /// First component that is not finite.
+        position: usize,
+    },
+    /// The bytes are no index file.
+    #[error("not an index file: it does not begin with the magic bytes; build the index anew")]
+    NotAnIndex,
+    /// The file was written in another version of the format.
+    #[error("index file has format version {got}, this program reads version {expected}; build the index anew")]
+    FormatVersion {
+        /// The version that this code reads.
+        expected: u32,
+        /// The version of the file.
+        got: u32,
+    },
+    /// The file was cut or grew.
+    #[error("index file must have {expected} bytes by its own sizes, got {got}; copy it again or build it anew")]
+    FileLength {
+        /// Length by the sizes in the header, or of the shortest index when there is no whole header.
+        expected: u64,
+        /// The real length.
+        got: u64,
+    },
+    /// The file was damaged.
+    #[error("index file is damaged: checksum {expected:#018x} written, {got:#018x} computed; copy it again")]
+    Checksum {
+        /// The checksum in the file.
+        expected: u64,
+        /// The checksum of its bytes.
+        got: u64,
+    },
+    /// The index was built over other embeddings; searching it would give wrong neighbours.
+    #[error(
+        "index belongs to an embedding table with fingerprint {expected:#018x}, got {got:#018x}; load the pair from one bundle"
+    )]
+    OtherTable {
+        /// Fingerprint of the table that the index was built over.
+        expected: u64,
+        /// Fingerprint of the table given.
+        got: u64,
+    },
+    /// The checksum fits but the content is no graph: whoever wrote the file is at fault.
+    #[error("index file breaks its format: {rule}, limit {limit}, got {got}; build the index anew")]
+    InvalidGraph {
+        /// The rule that is broken.
+        rule: GraphRule,
+        /// What the rule allows: the value expected, or the bound.
+        limit: u64,
+        /// What the file holds.
+        got: u64,
+    },
+}
+
+/// The rules that a graph in an index file must keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GraphRule {
+    /// There is one node for each distinct vector of the table that is not zero.
+    #[error("one node per distinct vector")]
+    NodeCount,
+    /// There is an entry point exactly when there are nodes, and it is one of them.
+    #[error("entry point must be a node")]
+    EntryPoint,
+    /// The entry point lives on every layer.
+    #[error("entry point must be on the top layer")]
+    EntryPointLevel,
+    /// There are at most as many layers as the builder makes.
+    #[error("upper layers")]
+    LayerCount,
+    /// A layer has nodes, and no more than the one below.
+    #[error("nodes of an upper layer")]
+    LayerSize,
+    /// The nodes of a layer ascend.
+    #[error("nodes of a layer must ascend")]
+    LayerOrder,
+    /// The nodes of a layer are all on the layer below.
+    #[error("nodes of a layer must be on the layer below")]
+    LayerNesting,
+    /// A neighbour is a node of the same layer.
+    #[error("neighbour must be a node of the layer")]
+    Neighbor,
+    /// No node is its own neighbour.
+    #[error("node must not be its own neighbour")]
+    SelfLoop,
+    /// Empty places of a neighbour list come last.
+    #[error("empty places of a neighbour list must come last")]
+    Padding,
+    /// Layer 0 leads from the entry point to every node.
+    #[error("nodes reachable from the entry point")]
+    Reachability,
+}

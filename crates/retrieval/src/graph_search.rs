@@ -1,0 +1,186 @@
+use std::cmp::Reverse;
+
+use shortlist_types::{ItemIdx, Score};
+
+use crate::exact::{FILTER_WORK, scan};
+use crate::pacer::{BudgetExhausted, Pacer};
+use crate::query::Query;
+use crate::walk::{Walk, WalkEnd};
+use crate::{HnswIndex, SearchScratch};
+
+/// One search by the graph: the walk, then what the graph does not hold, then a scan if the two did
+/// not find enough.
+pub(crate) struct GraphSearch<'a> {
+    pub(crate) index: &'a HnswIndex,
+    pub(crate) query: Query<'a>,
+    pub(crate) ef: usize,
+    /// Most nodes scored before the walk gives way to a scan.
+    pub(crate) scored_max: usize,
+    pub(crate) allowed: &'a dyn Fn(ItemIdx) -> bool,
+}
+
+impl GraphSearch<'_> {
+    /// Leaves the answer in `scratch.top`, whose k is set; returns whether it is complete.
+    pub(crate) fn run(&self, pacer: &mut Pacer<'_>, scratch: &mut SearchScratch) -> bool {
+        let end = self.walk(pacer, scratch);
+        if end != Ok(WalkEnd::GaveUp) {
+            self.offer_beam(0, scratch);
+            if end.and_then(|_| self.offer_zero_rows(pacer, scratch)).is_err() {
+                return false;
+            }
+            if scratch.top.is_full() {
+                return true;
+            }
+        }
+        let table = self.index.table();
+        scratch.top.clear();
+        let settled = scan(table, self.query, self.allowed, pacer, &mut scratch.top);
+        // A scan that was cut short knows nothing of the rows behind, but the walk may.
+        self.offer_beam(settled, scratch);
+        settled == table.len()
+    }
+
+    fn walk(&self, pacer: &mut Pacer<'_>, scratch: &mut SearchScratch) -> Result<WalkEnd, BudgetExhausted> {
+        let HnswIndex { table, distinct, graph, .. } = self.index;
+        let first_rows = distinct.first_rows();
+        let walk = Walk { graph, ef: self.ef, scored_max: self.scored_max, score_work: table.dimensions() };
+        let score = |node: u32| self.query.score(table.row(first_rows[node as usize] as usize));
+        let accept = |node: u32, pacer: &mut Pacer<'_>| {
+            for row in distinct.rows(node) {
+                if self.allows(row) {
+                    return Ok(true);
+                }
+                pacer.spend(FILTER_WORK)?;
+            }
+            Ok(false)
+        };
+        walk.run(scratch, pacer, score, accept)
+    }
+
+    /// Offers the allowed rows from `first` on of the nodes in the beam.
+    fn offer_beam(&self, first: usize, scratch: &mut SearchScratch) {
+        let SearchScratch { beam, top, .. } = scratch;
+        for (score, Reverse(node)) in beam.iter() {
+            for row in self.index.distinct.rows(node).filter(|row| *row as usize >= first) {
+                let ranked = (score, Reverse(row));
+                // Rows of one node ascend: once one is not kept, none after it is.
+                if !top.would_keep(ranked) {
+                    break;
+                }
+                if self.allows(row) {
+                    top.offer(ranked);
+                }
+            }
+        }
+    }
+
+    /// Offers the allowed rows that have no node: they score zero.
+    fn offer_zero_rows(&self, pacer: &mut Pacer<'_>, scratch: &mut SearchScratch) -> Result<(), BudgetExhausted> {
+        for row in self.index.distinct.zero_rows() {
+            let ranked = (Score::ZERO, Reverse(*row));
+            if !scratch.top.would_keep(ranked) {
+                break;
+            }
+            pacer.spend(FILTER_WORK)?;
+            if self.allows(*row) {
+                scratch.top.offer(ranked);
+            }
+        }
+        Ok(())
+    }
+
+    fn allows(&self, row: u32) -> bool {
+        (self.allowed)(self.index.table.items()[row as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use proptest::prelude::*;
+    use shortlist_types::{Budget, EmbeddingTable, Unlimited};
+
+    use super::*;
+    use crate::{Found, HnswConfig, exact};
+
+    /// Searches by the graph whatever the size of the table.
+    fn by_graph(index: &HnswIndex, query: &[f32], k: usize, limits: (usize, usize), budget: &dyn Budget) -> Found {
+        let mut scratch = SearchScratch::new();
+        scratch.top.reset(k);
+        let (ef, scored_max) = limits;
+        let query = Query::parse(query, &index.table).unwrap();
+        let search = GraphSearch { index, query, ef, scored_max, allowed: &odd_or_small };
+        let complete = search.run(&mut Pacer::new(budget), &mut scratch);
+        Found { neighbors: scratch.top.neighbors(&index.table), complete }
+    }
+
+    fn odd_or_small(item: ItemIdx) -> bool {
+        item.0 % 2 == 1 || item.0 < 10
+    }
+
+    fn build(dimensions: usize, values: Vec<f32>) -> HnswIndex {
+        let items = (0..(values.len() / dimensions) as u32).map(ItemIdx).collect();
+        let table = Arc::new(EmbeddingTable::parse(dimensions, items, values).unwrap());
+        HnswIndex::build(table, &HnswConfig::new(2, 8).unwrap(), &mut |_| {}).unwrap()
+    }
+
+    /// Few different values, so that equal rows, zero rows and equal scores abound.
+    fn tables() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+        let value = || prop_oneof![Just(0.0_f32), Just(-0.0), Just(1.0), Just(-1.0), Just(0.5)];
+        (1..5_usize, 0..80_usize).prop_flat_map(move |(dimensions, rows)| {
+            (prop::collection::vec(value(), rows * dimensions), prop::collection::vec(-3.0_f32..3.0, dimensions))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_beam_as_wide_as_the_graph_finds_what_a_scan_finds((values, query) in tables(), k in 0..90_usize) {
+            let index = build(query.len(), values);
+            let found = by_graph(&index, &query, k, (index.table.len().max(k), usize::MAX), &Unlimited);
+            prop_assert_eq!(found, exact(&index.table, &query, k, &odd_or_small, &Unlimited).unwrap());
+        }
+
+        #[test]
+        fn a_narrow_beam_still_finds_enough_and_tells_no_lies((values, query) in tables(), k in 1..90_usize) {
+            let index = build(query.len(), values);
+            let all = exact(&index.table, &query, usize::MAX, &odd_or_small, &Unlimited).unwrap().neighbors;
+            for scored_max in [0, 20, usize::MAX] {
+                let found = by_graph(&index, &query, k, (k, scored_max), &Unlimited);
+                prop_assert_eq!(found.neighbors.len(), k.min(all.len()));
+                prop_assert!(found.complete && found.neighbors.iter().all(|neighbor| all.contains(neighbor)));
+                prop_assert!(found.neighbors.is_sorted_by(|a, b| (a.score, b.item) > (b.score, a.item)));
+            }
+        }
+    }
+
+    /// Lets the caller ask so many times before it is over.
+    struct Questions(AtomicUsize);
+    impl Budget for Questions {
+        fn exhausted(&self) -> bool {
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+        }
+    }
+
+    #[test]
+    fn a_budget_that_ends_leaves_what_was_found_until_then() {
+        // Wide rows, so that a question comes with every few of them.
+        let values = (0..200 * 2_000).map(|i| ((i * 7_919 % 1_009) as f32 - 504.0) / 500.0).collect();
+        let index = build(2_000, values);
+        let query = index.table.row(77).to_vec();
+        let unlimited = by_graph(&index, &query, 10, (30, usize::MAX), &Unlimited);
+        assert!(unlimited.complete);
+        let mut found_at_last = 0;
+        for questions in 0..12 {
+            for scored_max in [10, usize::MAX] {
+                let budget = Questions(AtomicUsize::new(questions));
+                let found = by_graph(&index, &query, 10, (30, scored_max), &budget);
+                assert!(found.complete || budget.exhausted());
+                found_at_last = found.neighbors.len();
+            }
+            assert!(questions > 0 || found_at_last == 0);
+        }
+        assert_eq!(found_at_last, 10);
+    }
+}

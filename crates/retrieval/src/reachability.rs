@@ -1,0 +1,136 @@
+use std::cmp::Reverse;
+
+use hnsw_rs::anndists::dist::distances::Distance;
+use shortlist_types::{EmbeddingTable, Score, Unlimited};
+
+use crate::SearchScratch;
+use crate::augmentation::{Augmentation, SquaredDistance};
+use crate::distinct_rows::{DistinctRows, NONE};
+use crate::graph::Graph;
+use crate::pacer::Pacer;
+use crate::walk::Walk;
+
+/// The nodes that layer 0 leads to from the entry point. A search can find no others.
+pub(crate) struct Reachable {
+    nodes: Vec<bool>,
+    count: usize,
+    queue: Vec<u32>,
+}
+
+impl Reachable {
+    /// Follows all neighbour lists from the entry point. **Cost**: one read of layer 0.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let mut reachable = Self { nodes: vec![false; graph.nodes()], count: 0, queue: Vec::new() };
+        if let Some(entry) = graph.entry {
+            reachable.extend_from(entry, graph);
+        }
+        reachable
+    }
+
+    /// Number of nodes reached.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    fn extend_from(&mut self, start: u32, graph: &Graph) {
+        self.reach(start);
+        while let Some(node) = self.queue.pop() {
+            for neighbor in graph.neighbors(node) {
+                self.reach(*neighbor);
+            }
+        }
+    }
+
+    fn reach(&mut self, node: u32) {
+        if !std::mem::replace(&mut self.nodes[node as usize], true) {
+            self.count += 1;
+            self.queue.push(node);
+        }
+    }
+}
+
+/// Nodes that a repair considers as the one to link from; the nearest with a free place wins.
+const REPAIR_EF: usize = 64;
+
+/// Links every node that cannot be reached from one of its nearest that can. Returns how many links
+/// that took.
+///
+/// When the nearest node has no free place, the new link goes between it and its farthest neighbour:
+/// what was reachable stays so, and each round reaches at least one node more.
+///
+/// **Cost**: a read of layer 0, and a search per link added.
+pub(crate) fn repair_reachability(
+    graph: &mut Graph,
+    table: &EmbeddingTable,
+    distinct: &DistinctRows,
+    augmentation: &Augmentation,
+) -> usize {
+    let mut reachable = Reachable::of(graph);
+    let mut scratch = SearchScratch::new();
+    let mut links = 0;
+    for node in 0..graph.nodes() as u32 {
+        if reachable.nodes[node as usize] {
+            continue;
+        }
+        nearest_reachable(graph, table, distinct, augmentation, node, &mut scratch);
+        let Some(parent) = parent_for_link(graph, &scratch) else { break };
+        link(graph, parent, node);
+        reachable.extend_from(node, graph);
+        links += 1;
+    }
+    links
+}
+
+/// Leaves in the scratch's beam the nodes nearest to `node` that a walk finds: all are reachable.
+fn nearest_reachable(
+    graph: &Graph,
+    table: &EmbeddingTable,
+    distinct: &DistinctRows,
+    augmentation: &Augmentation,
+    node: u32,
+    scratch: &mut SearchScratch,
+) {
+    let place_of = |node: u32, place: &mut Vec<f32>| {
+        let row = distinct.first_rows()[node as usize];
+        augmentation.place(table.row(row as usize), place);
+    };
+    let mut target = Vec::new();
+    place_of(node, &mut target);
+    let mut other = Vec::new();
+    let nearness = |candidate: u32| {
+        place_of(candidate, &mut other);
+        Score::parse(-SquaredDistance.eval(&target, &other)).unwrap_or(Score::ZERO)
+    };
+    let walk = Walk { graph, ef: REPAIR_EF, scored_max: usize::MAX, score_work: target.len() };
+    // No limit is set that could end it early.
+    let _converged = walk.run(scratch, &mut Pacer::new(&Unlimited), nearness, |_, _| Ok(true));
+}
+
+/// The nearest node with a free place, else the nearest.
+fn parent_for_link(graph: &Graph, scratch: &SearchScratch) -> Option<u32> {
+    let free = |node: u32| graph.neighbors(node).len() < graph.m0();
+    scratch
+        .beam
+        .iter()
+        .max_by_key(|(nearness, Reverse(node))| (free(*node), *nearness, Reverse(*node)))
+        .map(|best| best.1.0)
+}
+
+/// Adds parent -> node; for a full parent, parent -> farthest becomes parent -> node -> farthest.
+fn link(graph: &mut Graph, parent: u32, node: u32) {
+    if let Some(displaced) = put(graph.places_mut(parent), node)
+        && !graph.neighbors(node).contains(&displaced)
+    {
+        // What this displaces was not reachable through `node` before either.
+        put(graph.places_mut(node), displaced);
+    }
+}
+
+/// Puts `neighbor` in the first free place or in the last, the farthest neighbour's, which it returns.
+fn put(places: &mut [u32], neighbor: u32) -> Option<u32> {
+    if let Some(free) = places.iter_mut().find(|place| **place == NONE) {
+        *free = neighbor;
+        return None;
+    }
+    places.last_mut().map(|last| std::mem::replace(last, neighbor))
+}

@@ -1,0 +1,141 @@
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::StoreError;
+use crate::limits::{DATABASE_WAIT, WAL_BYTES_KEPT};
+
+/// "shls": how a SQLite file says that it is ours.
+const APPLICATION_ID: i32 = 0x7368_6c73;
+/// The format that this release writes, and the latest that it reads.
+const FORMAT: i32 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// What a database file says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Nothing was ever written: a creation that did not get further, or a new file.
+    Empty,
+    /// A log of this format.
+    Log,
+}
+
+/// A connection to an existing log, checked and with the settings that durability rests on.
+///
+/// # Errors
+/// `NotAStore`, `ForeignFile`, `NewerFormat`; the file is not touched before it is known as ours.
+pub(crate) fn open(dir: &Path, path: &Path) -> Result<Connection, StoreError> {
+    let not_a_store = || StoreError::NotAStore { dir: dir.to_owned() };
+    if !path.is_file() {
+        return Err(not_a_store());
+    }
+    let connection = connect(path, OpenFlags::empty())?;
+    match identify(&connection, path)? {
+        Identity::Empty => Err(not_a_store()),
+        Identity::Log => {
+            configure(&connection)?;
+            Ok(connection)
+        }
+    }
+}
+
+/// Writes the schema into a file that holds none; the caller keeps other creators out.
+pub(crate) fn create_if_empty(path: &Path) -> Result<(), StoreError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    if identify(&connection, path)? == Identity::Log {
+        return Ok(());
+    }
+    configure(&connection)?;
+    // The marks are part of the transaction: a crash leaves an empty file or a whole log.
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    Ok(transaction.commit()?)
+}
+
+/// What is at `path`; a missing file is `Empty`.
+pub(crate) fn identity_of(path: &Path) -> Result<Identity, StoreError> {
+    if !path.try_exists()? {
+        return Ok(Identity::Empty);
+    }
+    identify(&connect(path, OpenFlags::empty())?, path)
+}
+
+fn connect(path: &Path, extra: OpenFlags) -> Result<Connection, StoreError> {
+    // A connection is never shared between threads, so SQLite's own mutex is not needed.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(DATABASE_WAIT)?;
+    Ok(connection)
+}
+
+fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError> {
+    let foreign = || StoreError::ForeignFile { path: path.to_owned() };
+    let number = |pragma: &str| match connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(foreign()),
+        result => Ok(result?),
+    };
+    let (application_id, format) = (number("application_id")?, number("user_version")?);
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application_id, u32::try_from(format)) {
+        (0, Ok(0)) if objects == 0 => Ok(Identity::Empty),
+        (APPLICATION_ID, _) if format == FORMAT => Ok(Identity::Log),
+        (APPLICATION_ID, Ok(found)) if format > FORMAT => {
+            Err(StoreError::NewerFormat { path: path.to_owned(), found, supported: FORMAT.unsigned_abs() })
+        }
+        _ => Err(foreign()),
+    }
+}
+
+/// Sets, and asserts, that a commit is on disk when it returns.
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Setting { pragma: "journal_mode", expected: "wal", got: mode });
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if level != 2 {
+        return Err(StoreError::Setting { pragma: "synchronous", expected: "2 (full)", got: level.to_string() });
+    }
+    // Where fsync only reaches the drive's cache (macOS), ask for the stronger call.
+    connection.pragma_update(None, "fullfsync", true)?;
+    // Damage that SQLite can see costs a comparison per page; a file from elsewhere gets no say in functions.
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_commits_to_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shortlist.db");
+        create_if_empty(&path).unwrap();
+        let connection = open(dir.path(), &path).unwrap();
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!((mode.as_str(), level), ("wal", 2));
+    }
+
+    #[test]
+    fn a_database_that_cannot_use_wal_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(matches!(configure(&connection), Err(StoreError::Setting { pragma: "journal_mode", .. })));
+    }
+
+    #[test]
+    fn a_creation_that_stopped_before_the_schema_is_not_a_store_and_is_taken_up_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shortlist.db");
+        configure(&connect(&path, OpenFlags::SQLITE_OPEN_CREATE).unwrap()).unwrap();
+        assert!(matches!(open(dir.path(), &path), Err(StoreError::NotAStore { .. })));
+        create_if_empty(&path).unwrap();
+        open(dir.path(), &path).unwrap();
+    }
+}

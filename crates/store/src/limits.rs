@@ -1,0 +1,42 @@
+//! The limits of a store. Each states what happens beyond it.
+
+use std::time::Duration;
+
+/// Largest record of the log as JSON, in bytes; a larger one is refused before anything is written.
+pub const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Records read in one go: a longer read transaction would keep the WAL from shrinking.
+pub const READ_RECORDS_MAX: usize = 8_192;
+/// Bytes of payload after which a read stops early, so that large records do not fill the memory.
+pub const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Records committed together; what waits beyond it goes into the next transaction.
+pub const GROUP_RECORDS_MAX: usize = 8_192;
+/// Bytes of payload that may wait for the writer; beyond it a submission is refused as busy.
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Records between two calls of an import's progress.
+pub const PROGRESS_EVERY: u64 = 10_000;
+/// How long a statement waits for another process inside SQLite before it gives up.
+pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
+/// How long a publish or promote waits for another one before it gives up.
+pub const REGISTRY_WAIT: Duration = Duration::from_secs(30);
+/// Bytes that the WAL keeps after a checkpoint; what is above is given back to the disk.
+pub const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+/// Page cache of a connection that appends, in KiB; event ids in random order need it.
+pub const APPENDER_CACHE_KIB: i64 = 64 * 1024;
+
+/// Longest key of a property in bytes; a longer one is refused.
+pub const PROPERTY_KEY_BYTES_MAX: usize = 128;
+/// Longest value of a property in bytes; a longer one is refused.
+pub const PROPERTY_VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most files in one bundle; more are refused.
+pub const BUNDLE_FILES_MAX: usize = 128;
+/// Largest bundle in bytes, all files together; a larger one is neither published nor loaded.
+pub const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+/// Largest manifest in bytes; a larger one is refused unread.
+pub const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
+/// Most bundles in one store; publishing one more is refused until old folders are removed.
+pub const BUNDLES_MAX: usize = 4_096;
+/// Promotions remembered for rolling back; beyond it the oldest are forgotten.
+pub const PROMOTIONS_MAX: usize = 32;
+/// Largest registry file in bytes; a larger one is refused unread.
+pub const REGISTRY_BYTES_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,279 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use shortlist_types::{LogRecord, LogSeq};
+
+use crate::encoded_record::EncodedRecord;
+use crate::write_queue::{Done, Submission, WriteQueue};
+use crate::{Appended, LogAppender, StoreError};
+
+/// Takes new records into the state, in the order of the log.
+pub type Apply = Box<dyn FnMut(&[(LogSeq, LogRecord)]) + Send>;
+
+/// The one thread that appends while a server runs. All that wait share one synchronous
+/// transaction (group commit); then the new records are applied; then each caller hears of it.
+pub struct LogWriter {
+    queue: Arc<WriteQueue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LogWriter {
+    /// Starts the thread. At most `queue_max` records wait for it; `apply` runs on it, with the
+    /// new records of each transaction, in log order.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(appender: LogAppender, queue_max: usize, apply: Apply) -> Result<Self, StoreError> {
+        let queue = Arc::new(WriteQueue::new(queue_max));
+        let theirs = Arc::clone(&queue);
+        let thread =
+            thread::Builder::new().name("log-writer".to_owned()).spawn(move || run(appender, &theirs, apply))?;
+        Ok(Self { queue, thread: Some(thread) })
+    }
+
+    /// Hands records over and returns at once; encoding them is the caller's work, so that it
+    /// runs on many threads. `done` is called on the writer's thread, after the records are on
+    /// disk and applied, with one answer per record; it must not block.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::BatchTooLarge`], [`StoreError::Invalid`],
+    /// [`StoreError::LogStopped`]: nothing was taken, and `done` is dropped without a call.
+    pub fn submit(&self, records: Vec<LogRecord>, done: Done) -> Result<(), StoreError> {
+        let encoded = records.iter().map(EncodedRecord::encode).collect::<Result<Vec<_>, _>>()?;
+        self.queue.push(Submission { records, encoded, done })
+    }
+
+    /// Whether submissions can still succeed. Once false, only a restart helps.
+    pub fn is_healthy(&self) -> bool {
+        self.queue.stopped().is_none() && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Writes what still waits, ends the thread and gives the lock of the log back.
+    ///
+    /// # Errors
+    /// [`StoreError::LogStopped`] with what stopped the writer before.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), StoreError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.queue.close();
+        thread.join().map_err(|_| StoreError::WriterPanicked)?;
+        self.queue.stopped().map_or(Ok(()), |cause| Err(StoreError::LogStopped { cause }))
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        if let Err(error) = self.join() {
+            tracing::error!(%error, "the log writer ended with an error");
+        }
+    }
+}
+
+fn run(mut appender: LogAppender, queue: &WriteQueue, mut apply: Apply) {
+    while let Some(group) = queue.take_group() {
+        if let Err(cause) = write_group(&mut appender, group, &mut apply) {
+            tracing::error!(error = %cause, "the log takes no more records until a restart");
+            for waiting in queue.stop(Arc::clone(&cause)) {
+                answer(waiting.done, Err(StoreError::LogStopped { cause: Arc::clone(&cause) }));
+            }
+            break;
+        }
+    }
+    // The lock is kept until the owner lets go: nobody else may append beside a server that still runs.
+    queue.wait_until_closed();
+}
+
+/// Commits, applies and answers one group; an error is what stops the writer.
+fn write_group(appender: &mut LogAppender, group: Vec<Submission>, apply: &mut Apply) -> Result<(), Arc<StoreError>> {
+    let mut appended = match appender.append_encoded(&mut group.iter().flat_map(|one| &one.encoded)) {
+        Ok(appended) => appended.into_iter(),
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, submissions = group.len(), "a group of submissions was refused");
+            let refusal =
+                || if matches!(error, StoreError::DiskFull) { StoreError::DiskFull } else { StoreError::DatabaseBusy };
+            group.into_iter().for_each(|one| answer(one.done, Err(refusal())));
+            return Ok(());
+        }
+        Err(error) => {
+            let cause = Arc::new(error);
+            for one in group {
+                answer(one.done, Err(StoreError::LogStopped { cause: Arc::clone(&cause) }));
+            }
+            return Err(cause);
+        }
+    };
+    let mut fresh = Vec::new();
+    let mut answers = Vec::with_capacity(group.len());
+    for one in group {
+        let outcomes: Vec<_> = appended.by_ref().take(one.records.len()).collect();
+        fresh.extend(one.records.into_iter().zip(&outcomes).filter_map(|(record, outcome)| match outcome {
+            Appended::New(log_seq) => Some((*log_seq, record)),
+            Appended::Duplicate => None,
+        }));
+        answers.push((one.done, outcomes));
+    }
+    let applied = if fresh.is_empty() { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| apply(&fresh))) };
+    // Also after a panic: the records are on disk, and saying otherwise would invite a second copy.
+    for (done, outcomes) in answers {
+        answer(done, Ok(outcomes));
+    }
+    applied.map_err(|panic| {
+        Arc::new(StoreError::ApplyPanicked { up_to: appender.head().log_seq, message: message_of(panic.as_ref()) })
+    })
+}
+
+/// Tells one caller; a panic in his callback is his own and does not take the others' writer down.
+fn answer(done: Done, result: Result<Vec<Appended>, StoreError>) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| done(result))) {
+        tracing::error!(message = message_of(panic.as_ref()), "a callback of the log writer panicked");
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::mpsc::{self, Receiver};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Store;
+    use crate::testing::{event, named_event};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(dir.path()).unwrap();
+        (dir, store)
+    }
+
+    fn submit(writer: &LogWriter, records: Vec<LogRecord>) -> Receiver<Result<Vec<Appended>, StoreError>> {
+        let (sender, receiver) = mpsc::channel();
+        writer.submit(records, Box::new(move |result| sender.send(result).unwrap())).unwrap();
+        receiver
+    }
+
+    #[test]
+    fn each_record_is_applied_once_in_log_order_and_before_its_caller_hears_of_it() {
+        let (_dir, store) = store();
+        let applied = Arc::new(AtomicU64::new(0));
+        let theirs = Arc::clone(&applied);
+        let apply: Apply = Box::new(move |records| {
+            for (log_seq, _) in records {
+                assert_eq!(theirs.swap(log_seq.0, Ordering::SeqCst) + 1, log_seq.0);
+            }
+        });
+        let writer = LogWriter::start(store.lock_log().unwrap(), 10_000, apply).unwrap();
+        std::thread::scope(|scope| {
+            for caller in 0..8_u32 {
+                let (writer, applied) = (&writer, Arc::clone(&applied));
+                scope.spawn(move || {
+                    for i in 0..50 {
+                        let applied = Arc::clone(&applied);
+                        let (sender, receiver) = mpsc::channel();
+                        // Every name is sent by two callers.
+                        let records = vec![event(i), named_event(caller / 2 * 1_000 + i)];
+                        let done = move |result: Result<Vec<Appended>, StoreError>| {
+                            for outcome in result.unwrap() {
+                                if let Appended::New(log_seq) = outcome {
+                                    assert!(applied.load(Ordering::SeqCst) >= log_seq.0, "told before applied");
+                                }
+                            }
+                            sender.send(()).unwrap();
+                        };
+                        writer.submit(records, Box::new(done)).unwrap();
+                        receiver.recv_timeout(SOON).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(writer.is_healthy());
+        writer.close().unwrap();
+        assert_eq!(applied.load(Ordering::SeqCst), 8 * 50 + 4 * 50);
+        assert_eq!(store.reader().unwrap().head().unwrap().log_seq.0, 600);
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_and_close_drains_what_was_taken() {
+        let (_dir, store) = store();
+        let (release, gate) = mpsc::channel::<()>();
+        let (entered, has_entered) = mpsc::channel();
+        let apply: Apply = Box::new(move |_| {
+            entered.send(()).unwrap();
+            gate.recv().unwrap();
+        });
+        let writer = LogWriter::start(store.lock_log().unwrap(), 3, apply).unwrap();
+        let first = submit(&writer, vec![event(1)]);
+        has_entered.recv_timeout(SOON).unwrap();
+        let waiting = [submit(&writer, vec![event(2), event(3)]), submit(&writer, vec![event(4)])];
+        let refused = writer.submit(vec![event(5)], Box::new(|_| panic!("never called")));
+        assert!(matches!(refused, Err(StoreError::Busy { waiting: 3, limit: 3 })));
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        writer.close().unwrap();
+        for answer in [first].into_iter().chain(waiting) {
+            answer.recv_timeout(SOON).unwrap().unwrap();
+        }
+        assert_eq!(store.lock_log().unwrap().head().log_seq.0, 4);
+    }
+
+    #[test]
+    fn a_panic_in_apply_is_kept_the_event_is_on_disk_and_nothing_follows() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 10, Box::new(|_| panic!("a bad day"))).unwrap();
+        let answer = submit(&writer, vec![event(1)]).recv_timeout(SOON).unwrap();
+        assert_eq!(answer.unwrap(), [Appended::New(LogSeq(1))]);
+        while writer.is_healthy() {
+            std::thread::yield_now();
+        }
+        let error = writer.submit(vec![event(2)], Box::new(|_| ())).unwrap_err();
+        assert!(error.to_string().contains("panicked: a bad day"), "{error}");
+        assert!(matches!(store.lock_log(), Err(StoreError::Locked { .. })), "a stopped writer keeps the lock");
+        assert!(matches!(writer.close(), Err(StoreError::LogStopped { .. })));
+        assert_eq!(store.lock_log().unwrap().head().log_seq.0, 1);
+    }
+
+    #[test]
+    fn a_panic_in_one_callback_leaves_the_others_their_writer() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 10, Box::new(|_| ())).unwrap();
+        writer.submit(vec![event(1)], Box::new(|_| panic!("not mine"))).unwrap();
+        submit(&writer, vec![event(2)]).recv_timeout(SOON).unwrap().unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn a_failing_database_refuses_the_group_and_all_that_follows() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 10, Box::new(|_| ())).unwrap();
+        let database = rusqlite::Connection::open(store.dir().join("shortlist.db")).unwrap();
+        database.execute_batch("ALTER TABLE log RENAME TO lost").unwrap();
+        let answer = submit(&writer, vec![event(1)]).recv_timeout(SOON).unwrap();
+        assert!(matches!(answer, Err(StoreError::LogStopped { .. })));
+        while writer.is_healthy() {
+            std::thread::yield_now();
+        }
+        assert!(matches!(writer.submit(vec![event(2)], Box::new(|_| ())), Err(StoreError::LogStopped { .. })));
+    }
+
+    #[test]
+    fn an_invalid_record_is_refused_alone_and_at_once() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 10, Box::new(|_| ())).unwrap();
+        let LogRecord::Event(mut bad) = event(1) else { unreachable!() };
+        bad.value = Some(f32::NAN);
+        let refused = writer.submit(vec![LogRecord::Event(bad)], Box::new(|_| ()));
+        assert!(matches!(refused, Err(StoreError::Invalid(_))));
+        submit(&writer, vec![event(2)]).recv_timeout(SOON).unwrap().unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+use serde::{Deserialize, Serialize};
+use shortlist_embedding::IalsConfig;
+use shortlist_ranking::LogisticConfig;
+use shortlist_retrieval::HnswConfig;
+use shortlist_types::InvalidInput;
+
+/// `[training]`: how a bundle is made from the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct TrainingConfig {
+    /// Share of the log's time, at its end, that is kept for evaluation.
+    pub evaluation_share: f64,
+    /// Share of the events before it, at their end, from which the ranker learns.
+    pub ranker_share: f64,
+    /// Decisions per user from which the ranker learns.
+    pub decisions_per_user: usize,
+    /// Most decisions in all.
+    pub decisions_max: usize,
+    /// Retrieved candidates without a positive outcome that are kept per decision.
+    pub negatives_per_decision: usize,
+    /// Eligible items drawn at random per decision, besides.
+    pub random_per_decision: usize,
+    /// Item embeddings.
+    pub embedding: IalsConfig,
+    /// Which embeddings are tried.
+    pub embedding_search: EmbeddingSearch,
+    /// Neighbour index.
+    pub index: HnswConfig,
+    /// Second stage.
+    pub ranker: LogisticConfig,
+}
+
+/// `[training.embedding_search]`: each combination is fitted, and the one whose retrieval order has
+/// the best NDCG@10 on the ranker's slice is kept. One value each means no search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbeddingSearch {
+    /// Weights of the pairs that were not seen.
+    pub unobserved_weight: Vec<f64>,
+    /// Strengths of regularisation.
+    pub regularization: Vec<f64>,
+}
+
+impl Default for EmbeddingSearch {
+    fn default() -> Self {
+        Self { unobserved_weight: vec![0.4, 0.8], regularization: vec![0.0045, 0.009, 0.018] }
+    }
+}
+
+/// Most combinations that a search may ask for.
+const COMBINATIONS_MAX: usize = 64;
+
+impl EmbeddingSearch {
+    /// Every combination, as variants of `base`.
+    pub fn combinations(&self, base: &IalsConfig) -> Vec<IalsConfig> {
+        let pairs =
+            self.unobserved_weight.iter().flat_map(|weight| self.regularization.iter().map(move |reg| (weight, reg)));
+        pairs
+            .map(|(unobserved_weight, regularization)| IalsConfig {
+                unobserved_weight: *unobserved_weight,
+                regularization: *regularization,
+                ..*base
+            })
+            .collect()
+    }
+}
+
+/// The form in a file.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Unchecked {
+    evaluation_share: f64,
+    ranker_share: f64,
+    decisions_per_user: usize,
+    decisions_max: usize,
+    negatives_per_decision: usize,
+    random_per_decision: usize,
+    embedding: IalsConfig,
+    embedding_search: EmbeddingSearch,
+    index: HnswConfig,
+    ranker: LogisticConfig,
+}
+
+impl Default for Unchecked {
+    fn default() -> Self {
+        Self {
+            evaluation_share: 0.2,
+            ranker_share: 0.1,
+            decisions_per_user: 3,
+            decisions_max: 5_000,
+            negatives_per_decision: 100,
+            random_per_decision: 10,
+            embedding: IalsConfig::default(),
+            embedding_search: EmbeddingSearch::default(),
+            index: HnswConfig::default(),
+            ranker: LogisticConfig::default(),
+        }
+    }
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Unchecked::default().into_config()
+    }
+}
+
+impl Unchecked {
+    fn into_config(self) -> TrainingConfig {
+        TrainingConfig {
+            evaluation_share: self.evaluation_share,
+            ranker_share: self.ranker_share,
+            decisions_per_user: self.decisions_per_user,
+            decisions_max: self.decisions_max,
+            negatives_per_decision: self.negatives_per_decision,
+            random_per_decision: self.random_per_decision,
+            embedding: self.embedding,
+            embedding_search: self.embedding_search,
+            index: self.index,
+            ranker: self.ranker,
+        }
+    }
+}
+
+impl TryFrom<Unchecked> for TrainingConfig {
+    type Error = InvalidInput;
+    fn try_from(unchecked: Unchecked) -> Result<Self, InvalidInput> {
+        let config = unchecked.into_config();
+        let share = |name: &'static str, value: f64| {
+            let fits = (0.01..=0.9).contains(&value);
+            if fits { Ok(()) } else { Err(InvalidInput::new(name, format!("must be 0.01 to 0.9, got {value}"))) }
+        };
+        share("evaluation_share", config.evaluation_share)?;
+        share("ranker_share", config.ranker_share)?;
+        let count = |name: &'static str, value: usize, most: usize| {
+            let fits = (1..=most).contains(&value);
+            if fits { Ok(()) } else { Err(InvalidInput::new(name, format!("must be 1 to {most}, got {value}"))) }
+        };
+        count("decisions_per_user", config.decisions_per_user, 100)?;
+        count("decisions_max", config.decisions_max, 1_000_000)?;
+        count("negatives_per_decision", config.negatives_per_decision, 5_000)?;
+        count("random_per_decision", config.random_per_decision, 5_000)?;
+        let combinations = config.embedding_search.combinations(&config.embedding);
+        if combinations.is_empty() || combinations.len() > COMBINATIONS_MAX {
+            let reason = format!("must make 1 to {COMBINATIONS_MAX} combinations, got {}", combinations.len());
+            return Err(InvalidInput::new("embedding_search", reason));
+        }
+        combinations.iter().try_for_each(IalsConfig::check).map_err(|error| error.within("embedding_search"))?;
+        Ok(config)
+    }
+}

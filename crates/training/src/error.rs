@@ -1,0 +1,62 @@
+use shortlist_embedding::EmbeddingError;
+use shortlist_evaluation::EvaluationError;
+use shortlist_features::FoldError;
+use shortlist_ranking::RankingError;
+use shortlist_recommender::BundleError;
+use shortlist_retrieval::RetrievalError;
+use shortlist_store::StoreError;
+use shortlist_types::{InvalidInput, Timestamp};
+
+/// Why training or evaluation ended without a result. Nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// The log holds no event at all.
+    #[error("the log holds no events: import some, or send them to a running server, then train")]
+    NoEvents,
+    /// One of the slices of time has nothing to learn or measure from.
+    #[error(
+        "too little to learn from: {what} in the slice from {from} to {until}; the log spans {log_from} to {log_until}"
+    )]
+    TooLittle {
+        /// What is missing.
+        what: &'static str,
+        /// Begin of the slice.
+        from: Timestamp,
+        /// End of the slice.
+        until: Timestamp,
+        /// First event of the log.
+        log_from: Timestamp,
+        /// Last event of the log.
+        log_until: Timestamp,
+    },
+    /// There is no bundle to evaluate.
+    #[error("the store has no promoted bundle: run `shortlist train` first")]
+    NoBundle,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record did not fit the fold.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The item embeddings could not be fitted.
+    #[error("item embeddings: {0}")]
+    Embedding(#[from] EmbeddingError),
+    /// The neighbour index could not be built.
+    #[error("neighbour index: {0}")]
+    Retrieval(#[from] RetrievalError),
+    /// The ranker could not be fitted.
+    #[error("ranker: {0}")]
+    Ranking(#[from] RankingError),
+    /// A bundle could not be written or read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A metric was asked of nothing.
+    #[error("evaluation: {0}")]
+    Evaluation(#[from] EvaluationError),
+    /// A request that training made itself was refused.
+    #[error("{0}")]
+    Request(#[from] InvalidInput),
+    /// A part of the report or the provenance does not serialise.
+    #[error("report: {0}")]
+    Json(#[from] serde_json::Error),
+}

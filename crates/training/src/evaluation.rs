@@ -1,0 +1,210 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use shortlist_evaluation::{auc, bootstrap_difference, bootstrap_mean, log_loss, ndcg_at_k, recall_at_k};
+use shortlist_features::FeatureState;
+use shortlist_ranking::probability;
+use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Request, Scratch};
+use shortlist_store::{LogReader, Store};
+use shortlist_types::{EventTypes, ItemIdx, LogSeq, Timestamp, Unlimited, UserIdx};
+
+use crate::decision::{Decision, evaluation_decisions};
+use crate::embedding_search::eligible_wanted;
+use crate::replay::replay_to_stops;
+use crate::report::{Groups, Protocol};
+use crate::rows::K;
+use crate::split::evaluation_start;
+use crate::timeline::Timeline;
+use crate::{Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, TrainingConfig, TrainingError};
+
+/// Resamples behind every interval.
+const BOOTSTRAP_SAMPLES: usize = 1_000;
+
+/// Evaluates the store's promoted bundle on the latest slice of its log, or on what came after the
+/// bundle's own training if that is later.
+///
+/// # Errors
+/// No bundle, or a slice in which nobody did enough.
+pub fn evaluate_store(
+    store: &Store,
+    event_types: &Arc<EventTypes>,
+    pipeline: &PipelineConfig,
+    config: &TrainingConfig,
+    seed: u64,
+    progress: &mut dyn Progress,
+) -> Result<(Bundle, Report), TrainingError> {
+    let log = store.reader()?;
+    let registry = store.registry();
+    let id = registry.current()?.ok_or(TrainingError::NoBundle)?;
+    let bundle = Bundle::load(&registry, &log, &id)?;
+    let until = log.head()?.log_seq;
+    let timeline = Timeline::read(&log, until, event_types, progress)?;
+    let (start, start_time) = evaluation_start(&timeline, config.evaluation_share)?;
+    let trained_until = bundle.provenance.trained_log_seq.next();
+    let (from, from_time) =
+        if start >= trained_until { (start, start_time) } else { (trained_until, bundle.provenance.ranker_until) };
+    let evaluation = Evaluation {
+        timeline: &timeline,
+        from,
+        from_time,
+        until,
+        pipeline: &Pipeline::new(pipeline.clone()),
+        models: &bundle.models,
+        seed,
+    };
+    let report = evaluation.run(&log, FeatureState::new(Arc::clone(event_types)), progress)?;
+    Ok((bundle, report))
+}
+
+/// One evaluation: what is asked, of whom, on which slice.
+pub(crate) struct Evaluation<'a> {
+    pub(crate) timeline: &'a Timeline,
+    /// First record of the slice.
+    pub(crate) from: LogSeq,
+    pub(crate) from_time: Timestamp,
+    /// Last record.
+    pub(crate) until: LogSeq,
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) models: &'a Models,
+    pub(crate) seed: u64,
+}
+
+/// What one request showed.
+struct Asked {
+    warm: bool,
+    candidates: usize,
+    candidate_recall: f64,
+    two_stage: f64,
+    retrieval_order: f64,
+    popularity: f64,
+    /// The ranker's probability of each candidate, and whether the user wanted it later.
+    scored: Vec<(f64, bool)>,
+}
+
+impl Evaluation<'_> {
+    /// Replays from `state` and asks for every decision of the slice.
+    pub(crate) fn run(
+        &self,
+        log: &LogReader,
+        mut state: FeatureState,
+        progress: &mut dyn Progress,
+    ) -> Result<Report, TrainingError> {
+        let slice = self.timeline.between(self.from, self.until.next());
+        let decisions = evaluation_decisions(slice);
+        let warm: HashSet<UserIdx> =
+            self.timeline.between(LogSeq::default(), self.from).iter().map(|step| step.user).collect();
+        let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
+        let mut scratch = Scratch::default();
+        let mut asked = Vec::with_capacity(decisions.len());
+        progress.begin("evaluating as served", Some(decisions.len() as u64));
+        replay_to_stops(log, &mut state, self.until, &stops, &mut |state, stop| {
+            let decision = &decisions[stop];
+            asked.extend(self.ask(state, decision, warm.contains(&decision.user), &mut scratch)?);
+            progress.at(stop as u64 + 1);
+            Ok(())
+        })?;
+        progress.end(&format!("{} users asked", asked.len()));
+        self.report(&asked, state.catalog().len())
+    }
+
+    /// Asks once; none if nothing that the user wanted later could have been shown.
+    fn ask(
+        &self,
+        state: &FeatureState,
+        decision: &Decision,
+        warm: bool,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Asked>, TrainingError> {
+        let truth = eligible_wanted(state, decision);
+        let Some(user) = state.user_id(decision.user).filter(|_| !truth.is_empty()) else { return Ok(None) };
+        let request = Request::of(user.clone(), K);
+        let mut retrieved =
+            self.pipeline.retrieve(state, Some(self.models), &request, decision.now, &Unlimited, scratch)?;
+        let ranked = self.pipeline.rank(&mut retrieved, &Unlimited, scratch);
+        let retrieval: Vec<ItemIdx> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
+        let two_stage: Vec<ItemIdx> = ranked.iter().map(|ranked| retrieval[ranked.candidate]).collect();
+        let popular: Vec<ItemIdx> =
+            state.popular().filter(|item| retrieved.context.is_eligible(*item)).take(K).collect();
+        let ndcg = |order: &[ItemIdx]| ndcg_at_k(order, &truth, K).unwrap_or(0.0);
+        let scored = ranked
+            .iter()
+            .filter(|ranked| ranked.by_ranker)
+            .map(|ranked| (f64::from(probability(ranked.score.get())), truth.contains(&retrieval[ranked.candidate])));
+        Ok(Some(Asked {
+            warm,
+            candidates: retrieval.len(),
+            candidate_recall: recall_at_k(&retrieval, &truth, retrieval.len()).unwrap_or(0.0),
+            two_stage: ndcg(&two_stage),
+            retrieval_order: ndcg(&retrieval),
+            popularity: ndcg(&popular),
+            scored: scored.collect(),
+        }))
+    }
+
+    fn report(&self, asked: &[Asked], catalogue: usize) -> Result<Report, TrainingError> {
+        let everyone: Vec<&Asked> = asked.iter().collect();
+        let too_little = || {
+            let times = self.timeline.steps.iter().map(|step| step.time);
+            let span = times.clone().min().zip(times.max()).unwrap_or((self.from_time, self.from_time));
+            TrainingError::TooLittle {
+                what: "no user has 6 events and wants something after the fifth",
+                from: self.from_time,
+                until: span.1,
+                log_from: span.0,
+                log_until: span.1,
+            }
+        };
+        let all = self.group(&everyone)?.ok_or_else(too_little)?;
+        let (scores, labels): (Vec<f64>, Vec<bool>) =
+            asked.iter().flat_map(|asked| asked.scored.iter().copied()).unzip();
+        let one_class = labels.iter().all(|label| *label) || !labels.iter().any(|label| *label);
+        let metrics = Metrics {
+            candidate_recall: all.candidate_recall.mean,
+            // Without both outcomes there is no order to judge: a coin's value.
+            auc: if one_class { 0.5 } else { auc(&scores, &labels)? },
+            log_loss: if labels.is_empty() { 0.0 } else { log_loss(&scores, &labels)? },
+            ndcg_at_10: NdcgAt10 {
+                two_stage: all.two_stage.mean,
+                retrieval_order: all.retrieval_order.mean,
+                popularity: all.popularity.mean,
+            },
+        };
+        let (warm, cold): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|asked| asked.warm);
+        let candidates: usize = asked.iter().map(|asked| asked.candidates).sum();
+        let last = self.timeline.steps.iter().map(|step| step.time).max().unwrap_or(self.from_time);
+        let protocol = Protocol {
+            evaluated_from: self.from_time.to_string(),
+            evaluated_until: last.to_string(),
+            users: asked.len(),
+            catalogue,
+            candidates: candidates as f64 / asked.len().max(1) as f64,
+        };
+        let groups = Groups { all: Some(all), warm: self.group(&warm)?, cold: self.group(&cold)? };
+        Ok(Report { metrics, groups, protocol })
+    }
+
+    fn group(&self, asked: &[&Asked]) -> Result<Option<GroupReport>, TrainingError> {
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let values = |of: fn(&Asked) -> f64| asked.iter().map(|asked| of(asked)).collect::<Vec<f64>>();
+        let mean = |values: &[f64]| bootstrap_mean(values, BOOTSTRAP_SAMPLES, self.seed);
+        let compare = |a: &[f64], b: &[f64]| {
+            let difference = bootstrap_difference(a, b, BOOTSTRAP_SAMPLES, self.seed)?;
+            let base = b.iter().sum::<f64>() / b.len() as f64;
+            let relative = (base > 0.0).then(|| difference.mean / base);
+            Ok::<_, TrainingError>(Comparison { relative, difference })
+        };
+        let (two_stage, retrieval, popularity) =
+            (values(|asked| asked.two_stage), values(|asked| asked.retrieval_order), values(|asked| asked.popularity));
+        Ok(Some(GroupReport {
+            users: asked.len(),
+            candidate_recall: mean(&values(|asked| asked.candidate_recall))?,
+            two_stage: mean(&two_stage)?,
+            retrieval_order: mean(&retrieval)?,
+            popularity: mean(&popularity)?,
+            two_stage_over_retrieval: compare(&two_stage, &retrieval)?,
+            retrieval_over_popularity: compare(&retrieval, &popularity)?,
+        }))
+    }
+}

@@ -1,0 +1,103 @@
+use std::collections::HashSet;
+
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use shortlist_features::{FeatureState, RequestFeatures};
+use shortlist_ranking::TrainingRows;
+use shortlist_recommender::{Models, Pipeline, Request, Scratch};
+use shortlist_store::LogReader;
+use shortlist_types::{ItemIdx, LogSeq, Unlimited};
+
+use crate::decision::Decision;
+use crate::replay::replay_to_stops;
+use crate::{Progress, TrainingConfig, TrainingError};
+
+/// The answer length that decisions ask for; it does not change which candidates there are.
+pub(crate) const K: usize = 10;
+
+/// Makes the ranker's rows by replaying its slice: at each decision, the candidates that retrieval
+/// really returns, labelled by what the user wanted later, and a few items at random. Features come
+/// from the pipeline, over the state just before the decision.
+///
+/// Negatives are a sample; each carries the inverse of its share as weight, so that the ranker learns
+/// from the candidate list as it is and not from what was kept of it. What the user wanted later
+/// though retrieval missed it makes no row: all such rows would be positive, all with a low score,
+/// and would teach the ranker to prefer low scores among candidates.
+pub(crate) fn training_rows(
+    log: &LogReader,
+    state: &mut FeatureState,
+    until: LogSeq,
+    decisions: &[Decision],
+    pipeline: &Pipeline,
+    models: &Models,
+    config: &TrainingConfig,
+    seed: u64,
+    progress: &mut dyn Progress,
+) -> Result<TrainingRows, TrainingError> {
+    progress.begin("making training rows", Some(decisions.len() as u64));
+    let mut maker = RowMaker {
+        pipeline,
+        models,
+        config,
+        random: ChaCha8Rng::seed_from_u64(seed),
+        rows: TrainingRows::new(RequestFeatures::width())?,
+        buffer: Vec::new(),
+        scratch: Scratch::default(),
+    };
+    let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
+    replay_to_stops(log, state, until, &stops, &mut |state, stop| {
+        progress.at(stop as u64 + 1);
+        maker.add(state, &decisions[stop])
+    })?;
+    progress.end(&format!("{} rows from {} decisions", maker.rows.len(), decisions.len()));
+    Ok(maker.rows)
+}
+
+struct RowMaker<'a> {
+    pipeline: &'a Pipeline,
+    models: &'a Models,
+    config: &'a TrainingConfig,
+    random: ChaCha8Rng,
+    rows: TrainingRows,
+    buffer: Vec<f32>,
+    scratch: Scratch,
+}
+
+impl RowMaker<'_> {
+    fn add(&mut self, state: &FeatureState, decision: &Decision) -> Result<(), TrainingError> {
+        let Some(user) = state.user_id(decision.user) else { return Ok(()) };
+        let request = Request::of(user.clone(), K);
+        let retrieved =
+            self.pipeline.retrieve(state, Some(self.models), &request, decision.now, &Unlimited, &mut self.scratch)?;
+        let candidates: Vec<ItemIdx> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
+        let is_eligible = |item: &ItemIdx| retrieved.context.is_eligible(*item);
+        let mut known: HashSet<ItemIdx> = candidates.iter().copied().collect();
+        let catalogue = u32::try_from(state.catalog().len()).unwrap_or(u32::MAX);
+        let others: Vec<ItemIdx> = (0..self.config.random_per_decision)
+            .map(|_| ItemIdx(self.random.random_range(0..catalogue.max(1))))
+            .filter(|item| is_eligible(item) && known.insert(*item))
+            .collect();
+        retrieved.feature_rows(&others, &mut self.buffer);
+
+        let mut negatives: Vec<usize> =
+            (0..candidates.len()).filter(|i| !decision.wanted_later.contains(&candidates[*i])).collect();
+        let all = negatives.len();
+        negatives.shuffle(&mut self.random);
+        negatives.truncate(self.config.negatives_per_decision);
+        negatives.sort_unstable();
+        let weight = all as f32 / negatives.len().max(1) as f32;
+        let kept: HashSet<usize> = negatives.into_iter().collect();
+        for (i, item) in candidates.iter().chain(&others).enumerate() {
+            let label = decision.wanted_later.contains(item);
+            let is_candidate = i < candidates.len();
+            if is_candidate && !label && !kept.contains(&i) {
+                continue;
+            }
+            let width = RequestFeatures::width();
+            let weight = if is_candidate && !label { weight } else { 1.0 };
+            self.rows.push(&self.buffer[i * width..(i + 1) * width], label, weight)?;
+        }
+        Ok(())
+    }
+}
