@@ -1,1 +1,29 @@
 //! REST and gRPC on one port.
+//!
+//! Floor 4, and the only crate that knows HTTP and gRPC. Both protocols are thin: they turn what came
+//! over the wire into the words of [`api`], and call one [`Service`], which admits, checks, hands CPU
+//! work to a pool beside the I/O threads, and answers. Errors become statuses in one table.
+//!
+//! On a request's path: accept loop -> request id, span and clock -> body or message within its limit
+//! -> admission -> [`Service`] -> `Recommender` or `LogWriter`.
+
+pub mod api;
+mod api_error;
+mod call;
+mod error;
+mod gateway_config;
+mod grpc;
+mod limits;
+mod metric;
+mod observe;
+mod received;
+mod rest;
+mod server;
+mod service;
+mod workers;
+
+pub use error::GatewayError;
+pub use gateway_config::GatewayConfig;
+pub use metric::install_metrics;
+pub use server::serve;
+pub use service::Service;

@@ -79,6 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn memory_stays_within_the_limit_whatever_the_line() {
+        let line = vec![b'x'; ROW_BYTES_MAX * 8];
+        let mut lines = Lines::new(line.as_slice());
+        assert!(lines.next_line().unwrap().unwrap().bytes.is_err());
+        assert!(lines.buffer.capacity() <= ROW_BYTES_MAX * 2, "{}", lines.buffer.capacity());
+    }
+
+    #[test]
     fn a_line_beyond_the_limit_is_an_error_and_the_next_one_is_read() {
         let fits = [vec![b'x'; ROW_BYTES_MAX - 1], b"\n".to_vec()].concat();
         let over = [vec![b'x'; ROW_BYTES_MAX], b"\n".to_vec()].concat();

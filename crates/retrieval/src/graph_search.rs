@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_budget_that_ends_leaves_what_was_found_until_then() {
         // Wide rows, so that a question comes with every few of them.
-        let values = (0..200 * 2_000).map(|i| ((i * 7_919 % 1_009) as f32 - 504.0) / 500.0).collect();
+        let values = (0..200 * 2_000).map(|i| ((i % 1_009 * 7_919 % 1_009) as f32 - 504.0) / 500.0).collect();
         let index = build(2_000, values);
         let query = index.table.row(77).to_vec();
         let unlimited = by_graph(&index, &query, 10, (30, usize::MAX), &Unlimited);

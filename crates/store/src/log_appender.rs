@@ -43,7 +43,7 @@ impl LogAppender {
         let head = reader.head()?;
         // Nothing is chained to a record that is wrong: the last one is read once.
         let before_last = LogSeq(head.log_seq.0.saturating_sub(1));
-        let _ = before_last;
+        reader.read(before_last, head.log_seq, |_, _| Ok::<_, StoreError>(()))?;
         let connection = reader.into_connection();
         connection.pragma_update(None, "cache_size", -APPENDER_CACHE_KIB)?;
         Ok(Self { connection, head, stopped: None, _lock: lock })

@@ -1,0 +1,153 @@
+use http::StatusCode;
+use shortlist_recommender::RecommendError;
+use shortlist_store::StoreError;
+use shortlist_types::InvalidInput;
+use shortlist_types::limits::BODY_BYTES_MAX;
+use tonic::Code;
+
+/// Why a request got no answer, as the caller hears it: a closed list, whose texts hold nothing but
+/// what the caller sent. What went wrong inside is logged, not told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    #[error("the body is not JSON: {reason}")]
+    InvalidJson { reason: String },
+    #[error("no item is called {item_id:?}")]
+    ItemNotFound { item_id: String },
+    #[error("nothing is known of a user called {user_id:?}")]
+    UserNotFound { user_id: String },
+    #[error("there is no such endpoint; /openapi.json lists those that there are")]
+    NoSuchEndpoint,
+    #[error("the endpoint does not take this method; the `allow` header lists those that it takes")]
+    MethodNotAllowed,
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    #[error("the body has more than {BODY_BYTES_MAX} bytes; send smaller batches")]
+    BodyTooLarge,
+    #[error("send a body with `content-type: application/json` and without `content-encoding`")]
+    UnsupportedMediaType,
+    #[error("too many requests are being served; try again shortly")]
+    Overloaded,
+    #[error("too much waits for the log; nothing was kept, send it again shortly")]
+    IngestBusy,
+    #[error("something failed inside; the log of the server has the details under this request's id")]
+    Internal,
+    #[error("the log takes no more records until the server is restarted; recommendations go on")]
+    IngestOff,
+    #[error("there was no answer within {timeout_ms} ms; a write may still happen")]
+    DeadlineExceeded { timeout_ms: u128 },
+    #[error("the disk of the server is full; nothing was kept, send it again when there is space")]
+    DiskFull,
+}
+
+/// How both protocols tell an [`ApiError`].
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) grpc: Code,
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    /// Short text, the same for every occurrence.
+    pub(crate) title: &'static str,
+    /// Seconds after which the same request may succeed.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl ApiError {
+    /// The one table from errors to statuses.
+    pub(crate) fn told(&self) -> Told {
+        let (status, grpc, code, title, retry_after) = match self {
+            Self::Invalid(_) => (400, Code::InvalidArgument, "invalid_input", "A field cannot be taken", None),
+            Self::InvalidJson { .. } => (400, Code::InvalidArgument, "invalid_json", "The body is not JSON", None),
+            Self::ItemNotFound { .. } => (404, Code::NotFound, "item_not_found", "No such item", None),
+            Self::UserNotFound { .. } => (404, Code::NotFound, "user_not_found", "No such user", None),
+            Self::NoSuchEndpoint => (404, Code::Unimplemented, "no_such_endpoint", "No such endpoint", None),
+            Self::MethodNotAllowed => (405, Code::Unimplemented, "method_not_allowed", "Method not allowed", None),
+            Self::BodyTimeout => (408, Code::Aborted, "body_timeout", "The body came too slowly", None),
+            Self::BodyTooLarge => (413, Code::ResourceExhausted, "body_too_large", "The body is too large", None),
+            Self::UnsupportedMediaType => {
+                (415, Code::InvalidArgument, "unsupported_media_type", "Unsupported media type", None)
+            }
+            Self::Overloaded => (429, Code::ResourceExhausted, "overloaded", "Too many requests", Some(1)),
+            Self::IngestBusy => (429, Code::ResourceExhausted, "ingest_busy", "Too many writes", Some(1)),
+            Self::Internal => (500, Code::Internal, "internal", "Internal error", None),
+            Self::IngestOff => (503, Code::Unavailable, "ingest_off", "The log is read-only", Some(30)),
+            Self::DeadlineExceeded { .. } => {
+                (504, Code::DeadlineExceeded, "deadline_exceeded", "The deadline has passed", None)
+            }
+            Self::DiskFull => (507, Code::ResourceExhausted, "disk_full", "The disk is full", Some(30)),
+        };
+        // Every number of the table is a status; the test below walks it.
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Told { status, grpc, code, title, retry_after }
+    }
+
+    /// The field at fault, as the caller wrote it.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => Some(&invalid.field),
+            _ => None,
+        }
+    }
+}
+
+impl From<RecommendError> for ApiError {
+    fn from(error: RecommendError) -> Self {
+        match error {
+            RecommendError::Invalid(invalid) => Self::Invalid(invalid),
+            RecommendError::UnknownItem { item_id } => Self::ItemNotFound { item_id },
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid(invalid) => Self::Invalid(invalid),
+            StoreError::Busy { .. } | StoreError::DatabaseBusy => Self::IngestBusy,
+            StoreError::BatchTooLarge { .. } => Self::BodyTooLarge,
+            StoreError::DiskFull => Self::DiskFull,
+            StoreError::LogStopped { .. } => Self::IngestOff,
+            other => {
+                tracing::error!(error = %other, "the log failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_keeps_its_statuses_and_its_code() {
+        let id = || "x".to_owned();
+        let errors = [
+            ApiError::Invalid(InvalidInput::new("k", "must be 1 to 500, got 0")),
+            ApiError::InvalidJson { reason: "expected value at line 1 column 1".to_owned() },
+            ApiError::ItemNotFound { item_id: id() },
+            ApiError::UserNotFound { user_id: id() },
+            ApiError::NoSuchEndpoint,
+            ApiError::MethodNotAllowed,
+            ApiError::BodyTimeout,
+            ApiError::BodyTooLarge,
+            ApiError::UnsupportedMediaType,
+            ApiError::Overloaded,
+            ApiError::IngestBusy,
+            ApiError::Internal,
+            ApiError::IngestOff,
+            ApiError::DeadlineExceeded { timeout_ms: 100 },
+            ApiError::DiskFull,
+        ];
+        let table: String = errors
+            .iter()
+            .map(|error| {
+                let Told { status, grpc, code, retry_after, .. } = error.told();
+                let retry = retry_after.map_or(String::new(), |seconds| format!(", retry after {seconds} s"));
+                format!("{} {grpc:?} {code}{retry}: {error}\n", status.as_u16())
+            })
+            .collect();
+        insta::assert_snapshot!(table, @r#""#);
+    }
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shortlist_types::InvalidInput;
+use shortlist_types::limits::{DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN};
+
+use crate::limits::{CONCURRENCY_MAX, THREADS_MAX};
+
+/// `[gateway]`: how much is served at once, and how long it may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct GatewayConfig {
+    /// Requests in the service at once, both protocols together; one more is refused with 429.
+    pub concurrency_max: usize,
+    /// Deadline of a question that names none, in milliseconds.
+    pub default_deadline_ms: u64,
+    /// Threads that compute answers; 0 for one per core.
+    pub threads: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Fields {
+    concurrency_max: usize,
+    default_deadline_ms: u64,
+    threads: usize,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self { concurrency_max: 256, default_deadline_ms: DEADLINE_MS_DEFAULT, threads: 0 }
+    }
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        let Fields { concurrency_max, default_deadline_ms, threads } = Fields::default();
+        Self { concurrency_max, default_deadline_ms, threads }
+    }
+}
+
+impl TryFrom<Fields> for GatewayConfig {
+    type Error = InvalidInput;
+    fn try_from(fields: Fields) -> Result<Self, InvalidInput> {
+        let Fields { concurrency_max, default_deadline_ms, threads } = fields;
+        if !(1..=CONCURRENCY_MAX).contains(&concurrency_max) {
+            let reason = format!("must be 1 to {CONCURRENCY_MAX}, got {concurrency_max}");
+            return Err(InvalidInput::new("concurrency_max", reason));
+        }
+        if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(&default_deadline_ms) {
+            let reason = format!("must be {DEADLINE_MS_MIN} to {DEADLINE_MS_MAX}, got {default_deadline_ms}");
+            return Err(InvalidInput::new("default_deadline_ms", reason));
+        }
+        if threads > THREADS_MAX {
+            return Err(InvalidInput::new("threads", format!("must be 0 to {THREADS_MAX}, got {threads}")));
+        }
+        Ok(Self { concurrency_max, default_deadline_ms, threads })
+    }
+}
+
+impl From<GatewayConfig> for Fields {
+    fn from(config: GatewayConfig) -> Self {
+        let GatewayConfig { concurrency_max, default_deadline_ms, threads } = config;
+        Self { concurrency_max, default_deadline_ms, threads }
+    }
+}
+
+impl GatewayConfig {
+    pub(crate) fn default_timeout(&self) -> Duration {
+        Duration::from_millis(self.default_deadline_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<GatewayConfig, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_table_is_the_default() {
+        assert_eq!(parse("{}").unwrap(), GatewayConfig::default());
+        assert_eq!(parse(r#"{"threads":3}"#).unwrap().threads, 3);
+    }
+
+    #[test]
+    fn what_is_out_of_range_or_unknown_is_refused_by_name() {
+        for (json, expected) in [
+            (r#"{"concurrency_max":0}"#, "concurrency_max: must be 1 to 65536, got 0"),
+            (r#"{"default_deadline_ms":10001}"#, "default_deadline_ms: must be 1 to 10000, got 10001"),
+            (r#"{"threads":1025}"#, "threads: must be 0 to 1024, got 1025"),
+            (r#"{"thread":1}"#, "unknown field `thread`"),
+        ] {
+            let error = parse(json).unwrap_err();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+}

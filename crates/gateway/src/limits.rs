@@ -1,0 +1,46 @@
+//! The limits of the gateway itself. Each states what happens beyond it; those of requests are in
+//! `shortlist_types::limits`.
+
+use std::time::Duration;
+
+/// Items of an answer when the request names no `k`.
+pub(crate) const K_DEFAULT: usize = 10;
+/// Largest `concurrency_max` that a config may ask for.
+pub(crate) const CONCURRENCY_MAX: usize = 65_536;
+/// Most threads that a config may ask for.
+pub(crate) const THREADS_MAX: usize = 1_024;
+/// Connections held at once; further ones wait in the listener's backlog.
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+/// Concurrent requests on one HTTP/2 connection; the client holds further ones back.
+pub(crate) const STREAMS_MAX: u32 = 256;
+/// Bytes of the headers of one HTTP/2 request; a larger head is refused.
+pub(crate) const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// How long the head of a request may take; then the connection is closed.
+pub(crate) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the body of a request may take; then 408.
+pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes read and thrown away after a body that is too large: a client that still sends would not
+/// read the answer, and sees a broken connection beyond this.
+pub(crate) const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Silence on an HTTP/2 connection after which a ping is sent.
+pub(crate) const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the answer to a ping may take; then the connection is closed.
+pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Wait after a failed accept, such as one without free file descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long running requests may take after shutdown began; then their connections are cut.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// How often the gRPC health status and the histograms are brought up to date.
+pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Largest body that is parsed on an I/O thread; a larger one would hold up its other connections.
+pub(crate) const INLINE_PARSE_BYTES_MAX: usize = 32 * 1024;
+/// How long a write waits to become durable when the caller names no deadline; then 504, and the
+/// write may still happen.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long after its deadline an answer is still waited for: the stages watch the deadline
+/// themselves and then answer with less.
+pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(20);
+/// Part of a deadline kept for the way back: a tenth, and at most this.
+pub(crate) const DEADLINE_RESERVE_MAX: Duration = Duration::from_millis(5);
+/// How long a group of streamed events is collected before it is written.
+pub(crate) const STREAM_GROUP_WAIT: Duration = Duration::from_millis(5);

@@ -1,0 +1,48 @@
+//! The names of all metrics of the gateway, and what they mean. Labels come from fixed lists.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::GatewayError;
+
+/// Answers by method and by public error code; `ok` without an error.
+pub(crate) const REQUESTS: &str = "shortlist_requests_total";
+/// Time from the head of a request to its answer, by method.
+pub(crate) const REQUEST_SECONDS: &str = "shortlist_request_seconds";
+/// Time in one stage of a recommendation, by stage.
+pub(crate) const STAGE_SECONDS: &str = "shortlist_stage_seconds";
+/// Answers that were less than asked, by reason.
+pub(crate) const DEGRADED: &str = "shortlist_degraded_total";
+/// Events by result: `accepted`, `duplicate`, `refused`.
+pub(crate) const EVENTS: &str = "shortlist_events_total";
+/// 1 while the log takes records.
+pub(crate) const INGEST_HEALTHY: &str = "shortlist_ingest_healthy";
+/// Last record of the log that the state holds.
+pub(crate) const LOG_SEQ: &str = "shortlist_log_seq";
+/// 1, with the name of the bundle that serves. Written at the scrape: a gauge of the recorder would
+/// go on showing the bundles before it.
+pub(crate) const BUNDLE_INFO: &str = "shortlist_bundle_info";
+
+const REQUEST_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const STAGE_BUCKETS: [f64; 12] =
+    [0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1];
+
+/// Installs the recorder of this process, once, and returns what `/metrics` renders.
+///
+/// # Errors
+/// Another recorder is installed already.
+pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &REQUEST_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(STAGE_SECONDS.to_owned()), &STAGE_BUCKETS)?
+        .install_recorder()?;
+    describe_counter!(REQUESTS, "Answers by method and by public error code, ok without an error.");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time from the head of a request to its answer, by method.");
+    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time in one stage of a recommendation, by stage.");
+    describe_counter!(DEGRADED, "Answers that were less than asked, by reason.");
+    describe_counter!(EVENTS, "Events by result: accepted, duplicate, refused.");
+    describe_gauge!(INGEST_HEALTHY, "1 while the log takes records.");
+    describe_gauge!(LOG_SEQ, "Last record of the log that the state holds.");
+    Ok(handle)
+}

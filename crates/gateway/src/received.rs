@@ -1,0 +1,34 @@
+use std::time::{Instant, SystemTime};
+
+use shortlist_types::Timestamp;
+use uuid::{NoContext, Uuid};
+
+/// The arrival of one request. The clock is read here, once, and passed down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    /// Names the request in the answer, the logs and the events that follow from it.
+    pub(crate) request_id: Uuid,
+    /// The time of day.
+    pub(crate) now: Timestamp,
+    /// Where durations are counted from.
+    pub(crate) at: Instant,
+}
+
+impl Received {
+    pub(crate) fn new() -> Self {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let uuid_time = uuid::Timestamp::from_unix(NoContext, since_1970.as_secs(), since_1970.subsec_nanos());
+        let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            request_id: Uuid::new_v7(uuid_time),
+            // A clock beyond the year 9998 is as wrong as one before 1970.
+            now: Timestamp::from_micros(micros).unwrap_or(Timestamp::EPOCH),
+            at: Instant::now(),
+        }
+    }
+
+    /// A later part of the same request: a stream may last for hours.
+    pub(crate) fn again(&self) -> Self {
+        Self { request_id: self.request_id, ..Self::new() }
+    }
+}
