@@ -68,13 +68,13 @@ pub(crate) struct QuickstartArgs {
     /// Address to serve on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// Users of the simulated marketplace [default: 2000]
+    /// Users of the simulated marketplace [default: 1000]
     #[arg(long, value_name = "N")]
     pub(crate) users: Option<usize>,
-    /// Items of its catalogue [default: 3000]
+    /// Items of its catalogue [default: 2000]
     #[arg(long, value_name = "N")]
     pub(crate) items: Option<usize>,
-    /// Events of its log [default: 200000]
+    /// Events of its log [default: 400000]
     #[arg(long, value_name = "N")]
     pub(crate) events: Option<usize>,
     /// Seed of everything random [default: 42]

@@ -33,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) events: Arc<EventTypes>,
     pub(crate) pipeline: PipelineConfig,
     pub(crate) training: TrainingConfig,
-    pub(crate) server: GatewayConfig,
+    pub(crate) gateway: GatewayConfig,
 }
 
 /// The form in a file.
@@ -43,7 +43,7 @@ struct ConfigFile {
     events: BTreeMap<String, EventType>,
     pipeline: PipelineConfig,
     training: TrainingConfig,
-    server: GatewayConfig,
+    gateway: GatewayConfig,
 }
 
 impl Config {
@@ -73,7 +73,7 @@ impl Config {
         events.extend(file.events);
         let events =
             EventTypes::parse(events).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?;
-        Ok(Self { events: Arc::new(events), pipeline: file.pipeline, training: file.training, server: file.server })
+        Ok(Self { events: Arc::new(events), pipeline: file.pipeline, training: file.training, gateway: file.gateway })
     }
 }
 

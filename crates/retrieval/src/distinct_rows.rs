@@ -60,6 +60,12 @@ impl DistinctRows {
         self.first_rows.len()
     }
 
+    /// The first row of `node`.
+    #[inline]
+    pub(crate) fn first_row(&self, node: u32) -> usize {
+        self.first_rows[node as usize] as usize
+    }
+
     /// The first row of each node.
     pub(crate) fn first_rows(&self) -> &[u32] {
         &self.first_rows

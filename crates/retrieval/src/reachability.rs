@@ -8,7 +8,7 @@ use crate::augmentation::{Augmentation, SquaredDistance};
 use crate::distinct_rows::{DistinctRows, NONE};
 use crate::graph::Graph;
 use crate::pacer::Pacer;
-use crate::walk::Walk;
+use crate::walk::{Scorer, Walk};
 
 /// The nodes that layer 0 leads to from the entry point. A search can find no others.
 pub(crate) struct Reachable {
@@ -67,12 +67,16 @@ pub(crate) fn repair_reachability(
 ) -> usize {
     let mut reachable = Reachable::of(graph);
     let mut scratch = SearchScratch::new();
+    let mut nearness = Nearness { table, distinct, augmentation, target: Vec::new(), place: Vec::new() };
     let mut links = 0;
     for node in 0..graph.nodes() as u32 {
         if reachable.nodes[node as usize] {
             continue;
         }
-        nearest_reachable(graph, table, distinct, augmentation, node, &mut scratch);
+        nearness.set_target(node);
+        let walk = Walk { graph, ef: REPAIR_EF, scored_max: usize::MAX, score_work: table.dimensions() };
+        // It begins at the entry point, so that all it finds is reachable; nothing ends it early.
+        let _converged = walk.run(&mut scratch, &mut Pacer::new(&Unlimited), &mut nearness, |_, _| Ok(true));
         let Some(parent) = parent_for_link(graph, &scratch) else { break };
         link(graph, parent, node);
         reachable.extend_from(node, graph);
@@ -81,29 +85,26 @@ pub(crate) fn repair_reachability(
     links
 }
 
-/// Leaves in the scratch's beam the nodes nearest to `node` that a walk finds: all are reachable.
-fn nearest_reachable(
-    graph: &Graph,
-    table: &EmbeddingTable,
-    distinct: &DistinctRows,
-    augmentation: &Augmentation,
-    node: u32,
-    scratch: &mut SearchScratch,
-) {
-    let place_of = |node: u32, place: &mut Vec<f32>| {
-        let row = distinct.first_rows()[node as usize];
-        augmentation.place(table.row(row as usize), place);
-    };
-    let mut target = Vec::new();
-    place_of(node, &mut target);
-    let mut other = Vec::new();
-    let nearness = |candidate: u32| {
-        place_of(candidate, &mut other);
-        Score::parse(-SquaredDistance.eval(&target, &other)).unwrap_or(Score::ZERO)
-    };
-    let walk = Walk { graph, ef: REPAIR_EF, scored_max: usize::MAX, score_work: target.len() };
-    // No limit is set that could end it early.
-    let _converged = walk.run(scratch, &mut Pacer::new(&Unlimited), nearness, |_, _| Ok(true));
+/// Scores nodes by how near they lie to a node, as the builder sees it.
+struct Nearness<'a> {
+    table: &'a EmbeddingTable,
+    distinct: &'a DistinctRows,
+    augmentation: &'a Augmentation,
+    target: Vec<f32>,
+    place: Vec<f32>,
+}
+
+impl Nearness<'_> {
+    fn set_target(&mut self, node: u32) {
+        self.augmentation.place(self.table.row(self.distinct.first_row(node)), &mut self.target);
+    }
+}
+
+impl Scorer for Nearness<'_> {
+    fn score(&mut self, node: u32) -> Score {
+        self.augmentation.place(self.table.row(self.distinct.first_row(node)), &mut self.place);
+        Score::parse(-SquaredDistance.eval(&self.target, &self.place)).unwrap_or(Score::ZERO)
+    }
 }
 
 /// The nearest node with a free place, else the nearest.

@@ -21,6 +21,16 @@ pub(crate) struct Walk<'a> {
     pub(crate) score_work: usize,
 }
 
+/// What a walk looks for.
+pub(crate) trait Scorer {
+    /// Reads what scoring `nodes` will read, so that the memory is asked for all at once and not for
+    /// one node after another.
+    fn read_ahead(&self, _nodes: &[u32]) {}
+
+    /// How good `node` is; greater is better.
+    fn score(&mut self, node: u32) -> Score;
+}
+
 /// How a walk came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WalkEnd {
@@ -31,25 +41,26 @@ pub(crate) enum WalkEnd {
 }
 
 impl Walk<'_> {
-    /// Leaves the best accepted nodes in `scratch.beam`, and the nodes seen in `scratch.visited`.
+    /// Leaves the best accepted nodes in `scratch.beam`; `accept` says whether a node may be kept.
     pub(crate) fn run(
         &self,
         scratch: &mut SearchScratch,
         pacer: &mut Pacer<'_>,
-        mut score: impl FnMut(u32) -> Score,
-        mut accept: impl FnMut(u32, &mut Pacer<'_>) -> Result<bool, BudgetExhausted>,
+        scorer: &mut impl Scorer,
+        accept: impl Fn(u32, &mut Pacer<'_>) -> Result<bool, BudgetExhausted>,
     ) -> Result<WalkEnd, BudgetExhausted> {
         scratch.visited.clear(self.graph.nodes());
         scratch.candidates.clear();
         scratch.beam.reset(self.ef);
         let Some(entry) = self.graph.entry else { return Ok(WalkEnd::Converged) };
-        let landing = self.descend(entry, pacer, &mut score)?;
+        let landing = self.descend(entry, pacer, scorer)?;
         scratch.fresh.clear();
         scratch.fresh.extend([entry, landing].iter().filter(|node| scratch.visited.insert(**node)));
         let mut scored = 0;
         loop {
+            scorer.read_ahead(&scratch.fresh);
             for node in &scratch.fresh {
-                let ranked = (score(*node), Reverse(*node));
+                let ranked = (scorer.score(*node), Reverse(*node));
                 if scratch.beam.would_keep(ranked) {
                     scratch.candidates.push(ranked);
                     if accept(*node, pacer)? {
@@ -73,18 +84,14 @@ impl Walk<'_> {
     }
 
     /// Follows the best neighbour on each upper layer down to layer 1.
-    fn descend(
-        &self,
-        entry: u32,
-        pacer: &mut Pacer<'_>,
-        mut score: impl FnMut(u32) -> Score,
-    ) -> Result<u32, BudgetExhausted> {
-        let mut best = (score(entry), Reverse(entry));
+    fn descend(&self, entry: u32, pacer: &mut Pacer<'_>, scorer: &mut impl Scorer) -> Result<u32, BudgetExhausted> {
+        let mut best = (scorer.score(entry), Reverse(entry));
         for layer in self.graph.upper.iter().rev() {
             loop {
                 let neighbors = layer.neighbors(best.1.0, self.graph.m);
                 pacer.spend(neighbors.len() * self.score_work)?;
-                let better = neighbors.iter().map(|node| (score(*node), Reverse(*node))).max();
+                scorer.read_ahead(neighbors);
+                let better = neighbors.iter().map(|node| (scorer.score(*node), Reverse(*node))).max();
                 match better.filter(|better| *better > best) {
                     Some(better) => best = better,
                     None => break,

@@ -7,17 +7,17 @@ pub const USERS_MIN: usize = 10;
 /// Most users; more are refused, because all records are held in memory.
 pub const USERS_MAX: usize = 1_000_000;
 /// Users unless said otherwise.
-pub const USERS_DEFAULT: usize = 2_000;
+pub const USERS_DEFAULT: usize = 1_000;
 /// Fewest items: one page.
 pub const ITEMS_MIN: usize = 10;
 /// Most items; more are refused, because all records are held in memory.
 pub const ITEMS_MAX: usize = 1_000_000;
 /// Items unless said otherwise.
-pub const ITEMS_DEFAULT: usize = 3_000;
+pub const ITEMS_DEFAULT: usize = 2_000;
 /// Most events; more are refused, because an event takes about a kilobyte of memory.
 pub const EVENTS_MAX: usize = 5_000_000;
 /// Events unless said otherwise.
-pub const EVENTS_DEFAULT: usize = 200_000;
+pub const EVENTS_DEFAULT: usize = 400_000;
 /// Days that the log spans.
 pub const LOG_DAYS: u32 = 60;
 

@@ -213,6 +213,8 @@ mod tests {
             gate.recv().unwrap();
         });
         let writer = LogWriter::start(store.lock_log().unwrap(), 3, apply).unwrap();
+        // Dropped before the writer, so that a failure here does not wait for itself.
+        let release = release;
         let first = submit(&writer, vec![event(1)]);
         has_entered.recv_timeout(SOON).unwrap();
         let waiting = [submit(&writer, vec![event(2), event(3)]), submit(&writer, vec![event(4)])];

@@ -60,7 +60,7 @@ impl WriteQueue {
         if let Some(cause) = &state.stopped {
             return Err(StoreError::LogStopped { cause: Arc::clone(cause) });
         }
-        if state.records > 99 * self.records_max || state.bytes + bytes > QUEUE_BYTES_MAX {
+        if state.records + size > self.records_max || state.bytes + bytes > QUEUE_BYTES_MAX {
             return Err(StoreError::Busy { waiting: state.records, limit: self.records_max });
         }
         state.records += size;

@@ -31,7 +31,7 @@ pub struct TrainingConfig {
 }
 
 /// `[training.embedding_search]`: each combination is fitted, and the one whose retrieval order has
-/// the best NDCG@10 on the ranker's slice is kept. One value each means no search.
+/// the best NDCG@10 on the end of its own slice is kept and fitted anew. One value each means no search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbeddingSearch {
@@ -43,7 +43,7 @@ pub struct EmbeddingSearch {
 
 impl Default for EmbeddingSearch {
     fn default() -> Self {
-        Self { unobserved_weight: vec![0.4, 0.8], regularization: vec![0.0045, 0.009, 0.018] }
+        Self { unobserved_weight: vec![0.1, 0.8], regularization: vec![0.0045, 0.009, 0.018, 0.05] }
     }
 }
 

@@ -9,49 +9,28 @@ use shortlist_types::{ItemIdx, LogSeq, Unlimited};
 
 use crate::decision::Decision;
 use crate::replay::replay_to_stops;
-use crate::{Progress, TrainingConfig, TrainingError};
+use crate::{Progress, TrainingError};
 
 /// Decisions on which the combinations are compared: enough to tell them apart.
-const COMPARED_ON_MAX: usize = 500;
+pub(crate) const COMPARED_ON_MAX: usize = 500;
 
-/// Fits every combination of the search on `interactions` and keeps the one whose own order, by inner
-/// product over all items that the user has not seen, has the best NDCG@10 at `decisions`.
-///
-/// `state` is the fold at the begin of the ranker's slice; `until` is the slice's end.
-pub(crate) fn fit_best(
-    log: &LogReader,
+/// Fits every combination on what the users of `state` showed interest in.
+pub(crate) fn fit(
     state: &FeatureState,
-    until: LogSeq,
-    decisions: &[Decision],
-    config: &TrainingConfig,
-    seed: u64,
-    progress: &mut dyn Progress,
-) -> Result<IalsModel, TrainingError> {
-    let triples = state
-        .users()
-        .flat_map(|(user, known)| known.interests().into_iter().map(move |entry| (user, entry.item, entry.interest)));
-    let interactions = Interactions::parse(triples.collect())?;
-    let combinations = config.embedding_search.combinations(&config.embedding);
-    let mut models = fit_all(&interactions, &combinations, seed, progress)?;
-    if models.len() > 1 {
-        let best = compare(log, state, until, thinned(decisions), &models, progress)?;
-        return Ok(models.swap_remove(best));
-    }
-    models.pop().ok_or(TrainingError::NoEvents)
-}
-
-fn fit_all(
-    interactions: &Interactions,
     combinations: &[IalsConfig],
     seed: u64,
     progress: &mut dyn Progress,
 ) -> Result<Vec<IalsModel>, TrainingError> {
+    let interests = state
+        .users()
+        .flat_map(|(user, known)| known.interests().into_iter().map(move |entry| (user, entry.item, entry.interest)));
+    let interactions = Interactions::parse(interests.collect())?;
     let epochs: usize = combinations.iter().map(|combination| combination.epochs).sum();
     progress.begin("fitting item embeddings", Some(epochs as u64));
     let mut models = Vec::with_capacity(combinations.len());
     let mut done = 0;
     for combination in combinations {
-        models.push(IalsModel::fit(interactions, combination, seed, &mut |epoch| progress.at((done + epoch) as u64))?);
+        models.push(IalsModel::fit(&interactions, combination, seed, &mut |epoch| progress.at((done + epoch) as u64))?);
         done += combination.epochs;
     }
     let (users, items) = (interactions.users().len(), interactions.items().len());
@@ -59,40 +38,35 @@ fn fit_all(
     Ok(models)
 }
 
-/// At most [`COMPARED_ON_MAX`] decisions, evenly spread.
-fn thinned(decisions: &[Decision]) -> Vec<&Decision> {
-    let step = decisions.len().div_ceil(COMPARED_ON_MAX).max(1);
-    decisions.iter().step_by(step).collect()
-}
-
-/// The number of the model with the best mean NDCG@10; the first of equals.
-fn compare(
+/// The combination whose own order, by inner product over all items that the user has not seen, has
+/// the best mean NDCG@10 at `decisions`; the first of equals. Leaves `state` at `until`.
+pub(crate) fn best(
     log: &LogReader,
-    state: &FeatureState,
+    state: &mut FeatureState,
     until: LogSeq,
-    decisions: Vec<&Decision>,
+    decisions: &[Decision],
     models: &[IalsModel],
     progress: &mut dyn Progress,
-) -> Result<usize, TrainingError> {
+) -> Result<IalsConfig, TrainingError> {
     progress.begin("comparing item embeddings", Some(decisions.len() as u64));
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
     let mut sums = vec![0.0; models.len()];
     let mut scratch = FoldInScratch::default();
-    replay_to_stops(log, &mut state.clone(), until, &stops, &mut |state, stop| {
+    replay_to_stops(log, state, until, &stops, &mut |state, stop| {
         for (sum, model) in sums.iter_mut().zip(models) {
-            *sum += own_ndcg(state, model, decisions[stop], &mut scratch)?;
+            *sum += own_ndcg(state, model, &decisions[stop], &mut scratch)?;
         }
         progress.at(stop as u64 + 1);
         Ok(())
     })?;
     let best = (0..models.len()).rev().max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0);
-    let chosen = models[best].config();
+    let chosen = *models[best].config();
     let mean = sums[best] / decisions.len().max(1) as f64;
     progress.end(&format!(
         "unobserved_weight {}, regularization {}: NDCG@10 {mean:.4}",
         chosen.unobserved_weight, chosen.regularization
     ));
-    Ok(best)
+    Ok(chosen)
 }
 
 /// NDCG@10 of the model's own order; 0 for a user without a vector.

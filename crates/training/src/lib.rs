@@ -10,6 +10,7 @@ mod decision;
 mod embedding_search;
 mod error;
 mod evaluation;
+mod first_stage;
 mod gate;
 mod progress;
 mod replay;

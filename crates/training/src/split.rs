@@ -1,14 +1,17 @@
 use shortlist_types::{LogSeq, Timestamp};
 
-use crate::timeline::Timeline;
+use crate::timeline::{Step, Timeline};
 use crate::{TrainingConfig, TrainingError};
 
 /// Where the log is cut: embeddings learn before T1, the ranker in [T1, T2), evaluation from T2 on.
+/// The end of what comes before T1 first serves to choose between embeddings.
 ///
 /// Each cut is a position of the log: the first record that is not earlier than the time. Records
 /// that came late are on the side on which they arrived, as in life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Split {
+    /// First record on which embeddings fitted on the records before it are compared.
+    pub(crate) search_from: LogSeq,
     /// First record from which the ranker learns, and its time.
     pub(crate) ranker_from: LogSeq,
     pub(crate) ranker_from_time: Timestamp,
@@ -27,14 +30,13 @@ impl Split {
     /// the events before T2.
     pub(crate) fn of(timeline: &Timeline, until: LogSeq, config: &TrainingConfig) -> Result<Self, TrainingError> {
         let (evaluation_from, evaluation_from_time) = evaluation_start(timeline, config.evaluation_share)?;
-        let before = timeline.between(LogSeq::default(), evaluation_from);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of a length
-        let kept = (before.len() as f64 * (1.0 - config.ranker_share)) as usize;
-        let first = before.get(kept).or(before.last()).ok_or(TrainingError::NoEvents)?;
+        let ranker_from = last_share(timeline, evaluation_from, config.ranker_share)?;
+        let search_from = last_share(timeline, ranker_from.log_seq, config.ranker_share)?;
         let times = timeline.steps.iter().map(|step| step.time);
         Ok(Self {
-            ranker_from: first.log_seq,
-            ranker_from_time: first.time,
+            search_from: search_from.log_seq,
+            ranker_from: ranker_from.log_seq,
+            ranker_from_time: ranker_from.time,
             evaluation_from,
             evaluation_from_time,
             until,
@@ -42,6 +44,35 @@ impl Split {
             log_from_time: times.min().ok_or(TrainingError::NoEvents)?,
         })
     }
+
+    /// Last record that embeddings learn from while they are compared.
+    pub(crate) fn search_until(&self) -> LogSeq {
+        LogSeq(self.search_from.0.saturating_sub(1))
+    }
+
+    /// Last record that the embeddings learn from.
+    pub(crate) fn embeddings_until(&self) -> LogSeq {
+        LogSeq(self.ranker_from.0.saturating_sub(1))
+    }
+
+    /// Last record that the ranker learns from.
+    pub(crate) fn ranker_until(&self) -> LogSeq {
+        LogSeq(self.evaluation_from.0.saturating_sub(1))
+    }
+
+    /// The error of a slice with nothing to learn from.
+    pub(crate) fn too_little(&self, what: &'static str, from: Timestamp, until: Timestamp) -> TrainingError {
+        let (log_from, log_until) = (self.log_from_time, self.until_time);
+        TrainingError::TooLittle { what, from, until, log_from, log_until }
+    }
+}
+
+/// The event with which the last `share` of the events before `until` begins.
+fn last_share(timeline: &Timeline, until: LogSeq, share: f64) -> Result<Step, TrainingError> {
+    let before = timeline.between(LogSeq::default(), until);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of a length
+    let kept = (before.len() as f64 * (1.0 - share)) as usize;
+    before.get(kept).or(before.last()).copied().ok_or(TrainingError::NoEvents)
 }
 
 /// The first record of the latest slice of the log's time that takes `share` of it.

@@ -1,19 +1,14 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use shortlist_features::FeatureState;
 use shortlist_ranking::LogisticRegression;
-use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Provenance};
-use shortlist_retrieval::HnswIndex;
+use shortlist_recommender::{Bundle, Pipeline, PipelineConfig, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
-use shortlist_types::{EventTypes, LogSeq, Timestamp};
+use shortlist_types::{EventTypes, Timestamp};
 
-use crate::decision::training_decisions;
-use crate::embedding_search::fit_best;
 use crate::evaluation::Evaluation;
+use crate::first_stage::{FirstStage, Setting};
 use crate::gate::gate;
-use crate::replay::replay;
-use crate::rows::training_rows;
 use crate::split::Split;
 use crate::timeline::Timeline;
 use crate::{GateDecision, Progress, Report, TrainingConfig, TrainingError};
@@ -75,35 +70,8 @@ pub fn train(
     let split = Split::of(&timeline, head.log_seq, config)?;
     let pipeline = Pipeline::new(pipeline_config.clone());
 
-    let mut state = FeatureState::new(Arc::clone(event_types));
-    replay(&log, &mut state, before(split.ranker_from), &mut |_, _, _| Ok(()))?;
-    let slice = timeline.between(split.ranker_from, split.evaluation_from);
-    let decisions = training_decisions(slice, config.decisions_per_user, config.decisions_max, seed);
-    let too_little = |what, from, until| TrainingError::TooLittle {
-        what,
-        from,
-        until,
-        log_from: split.log_from_time,
-        log_until: split.until_time,
-    };
-    if state.users().all(|(_, user)| user.wanted().is_empty()) {
-        let what = "no positive event";
-        return Err(too_little(what, split.log_from_time, split.ranker_from_time));
-    }
-    if decisions.is_empty() {
-        let what = "no user with a positive event";
-        return Err(too_little(what, split.ranker_from_time, split.evaluation_from_time));
-    }
-
-    let ranker_until = before(split.evaluation_from);
-    let embedding = fit_best(&log, &state, ranker_until, &decisions, config, seed, progress)?;
-    progress.begin("building the neighbour index", Some(embedding.table().len() as u64));
-    let index =
-        HnswIndex::build(Arc::clone(embedding.table()), &config.index, &mut |inserted| progress.at(inserted as u64))?;
-    progress.end(&format!("{} items", embedding.table().len()));
-    let mut models = Models { embedding, index, ranker: None };
-
-    let rows = training_rows(&log, &mut state, ranker_until, &decisions, &pipeline, &models, config, seed, progress)?;
+    let setting = Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config, seed };
+    let FirstStage { mut models, rows, state } = setting.first_stage(event_types, progress)?;
     progress.begin("fitting the ranker", None);
     models.ranker = Some(LogisticRegression::fit(&rows, &config.ranker, &mut |iteration| {
         progress.at(iteration.number as u64);
@@ -132,7 +100,7 @@ pub fn train(
         log_chain: Provenance::chain_text(head.chain),
         embeddings_until: split.ranker_from_time,
         ranker_until: split.evaluation_from_time,
-        trained_log_seq: ranker_until,
+        trained_log_seq: split.ranker_until(),
         config: serde_json::to_value(learned_from)?,
     };
     let files = Bundle::to_files(&models, &provenance, &report)?;
@@ -147,9 +115,4 @@ pub fn train(
         registry.promote(&bundle, now)?;
     }
     Ok(Trained { bundle, report, gate, promoted })
-}
-
-/// The position before `log_seq`.
-fn before(log_seq: LogSeq) -> LogSeq {
-    LogSeq(log_seq.0.saturating_sub(1))
 }

@@ -1,6 +1,7 @@
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::InvalidInput;
 use crate::limits::{ATTRIBUTE_LIST_MAX, ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_STRING_BYTES_MAX, ATTRIBUTES_MAX};
@@ -27,36 +28,41 @@ pub enum AttributeValue {
 /// let attributes = Attributes::parse(pairs).unwrap();
 /// assert_eq!(attributes.labels("genre").collect::<Vec<_>>(), ["Drama"]);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, AttributeValue>", into = "BTreeMap<String, AttributeValue>")]
-pub struct Attributes(BTreeMap<String, AttributeValue>);
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Attributes(Box<[(String, AttributeValue)]>); // in order of name: a map would take a page per event
 
 impl Attributes {
     /// Checks and keeps named values.
     ///
     /// # Errors
-    /// Too many attributes, a name or text that is too long, or a number that is not finite.
+    /// Too many attributes, a repeated name, a name or text that is too long, or a number that is not
+    /// finite.
     pub fn parse(pairs: impl IntoIterator<Item = (String, AttributeValue)>) -> Result<Self, InvalidInput> {
-        let map: BTreeMap<_, _> = pairs.into_iter().collect();
-        if map.len() > ATTRIBUTES_MAX {
-            let reason = format!("must have at most {ATTRIBUTES_MAX} entries, got {}", map.len());
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        if pairs.len() > ATTRIBUTES_MAX {
+            let reason = format!("must have at most {ATTRIBUTES_MAX} entries, got {}", pairs.len());
             return Err(InvalidInput::new("", reason));
         }
-        for (name, value) in &map {
+        for (name, value) in &pairs {
             check_name(name)?;
             check_value(value).map_err(|reason| InvalidInput::new(name.clone(), reason))?;
         }
-        Ok(Self(map))
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some(twice) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(InvalidInput::new(twice[0].0.clone(), "is given twice"));
+        }
+        Ok(Self(pairs.into()))
     }
 
     /// The value called `name`.
     pub fn get(&self, name: &str) -> Option<&AttributeValue> {
-        self.0.get(name)
+        let position = self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        Some(&self.0[position].1)
     }
 
     /// Number called `name`, if there is one of that type.
     pub fn number(&self, name: &str) -> Option<f64> {
-        match self.0.get(name) {
+        match self.get(name) {
             Some(AttributeValue::Number(number)) => Some(*number),
             _ => None,
         }
@@ -64,7 +70,7 @@ impl Attributes {
 
     /// The texts under `name`: none, one, or all of a list.
     pub fn labels(&self, name: &str) -> impl Iterator<Item = &str> {
-        let texts = match self.0.get(name) {
+        let texts = match self.get(name) {
             Some(AttributeValue::Text(text)) => std::slice::from_ref(text),
             Some(AttributeValue::List(texts)) => texts.as_slice(),
             _ => &[],
@@ -111,16 +117,38 @@ fn check_text(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-impl TryFrom<BTreeMap<String, AttributeValue>> for Attributes {
-    type Error = InvalidInput;
-    fn try_from(map: BTreeMap<String, AttributeValue>) -> Result<Self, InvalidInput> {
-        Self::parse(map)
+impl Serialize for Attributes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 
-impl From<Attributes> for BTreeMap<String, AttributeValue> {
-    fn from(attributes: Attributes) -> Self {
-        attributes.0
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AttributesVisitor)
+    }
+}
+
+/// Collects the pairs as they come, so that a repeated name is seen, and stops at the limit, so that
+/// a huge map is not built first.
+struct AttributesVisitor;
+
+impl<'de> Visitor<'de> for AttributesVisitor {
+    type Value = Attributes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of names to strings, finite numbers, bools or lists of strings")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Attributes, M::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+            if pairs.len() > ATTRIBUTES_MAX {
+                break;
+            }
+        }
+        Attributes::parse(pairs).map_err(de::Error::custom)
     }
 }
 
@@ -143,6 +171,12 @@ mod tests {
     fn the_error_names_the_attribute() {
         let error = one(AttributeValue::Text("x".repeat(2000))).unwrap_err().within("items[0].attributes");
         assert_eq!(error.to_string(), "items[0].attributes.name: must be at most 1024 bytes, got 2000");
+    }
+
+    #[test]
+    fn a_repeated_name_is_refused() {
+        let error = serde_json::from_str::<Attributes>(r#"{"a":1,"b":2,"a":3}"#).unwrap_err();
+        assert!(error.to_string().contains("a: is given twice"), "{error}");
     }
 
     #[test]

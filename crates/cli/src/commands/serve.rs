@@ -54,7 +54,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
         }),
     )?;
     let writer = Arc::new(writer);
-    let service = Arc::new(Service::new(Arc::clone(&recommender), Arc::clone(&writer), &config.server)?);
+    let service = Arc::new(Service::new(Arc::clone(&recommender), Arc::clone(&writer), &config.gateway)?);
     let stopping = Arc::new(AtomicBool::new(false));
     let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
 

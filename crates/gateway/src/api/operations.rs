@@ -1,0 +1,25 @@
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The answer of `/healthz`: the process runs.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Alive {
+    /// Always `ok`.
+    #[schema(value_type = String)]
+    pub status: &'static str,
+}
+
+/// The answer of `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether traffic should come here.
+    pub ready: bool,
+    /// The bundle of models that serves, or `no_bundle`: popular and fresh items.
+    pub bundle: String,
+    /// Last record of the log that the state holds.
+    pub log_seq: u64,
+    /// Why it is not ready: `ingest_off` when the log takes no records until a restart,
+    /// `shutting_down`.
+    #[schema(value_type = Vec<String>)]
+    pub reasons: Vec<&'static str>,
+}

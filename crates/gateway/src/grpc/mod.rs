@@ -1,0 +1,55 @@
+//! The gRPC package `shortlist.v1`, health and reflection.
+
+mod from_wire;
+mod handler;
+mod status;
+mod stream_group;
+mod to_wire;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use shortlist_proto::v1::FILE_DESCRIPTOR_SET;
+use shortlist_proto::v1::shortlist_service_server::ShortlistServiceServer;
+use shortlist_types::limits::BODY_BYTES_MAX;
+use tonic::service::Routes;
+use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_reflection::server::Builder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::api_error::ApiError;
+use crate::{GatewayError, Service};
+use handler::Handler;
+pub(crate) use status::unknown_method;
+
+/// The name under which health is asked for; the empty name asks for the whole server.
+pub(crate) const SERVICE_NAME: &str = "shortlist.v1.ShortlistService";
+
+/// All gRPC routes, without a fallback of their own, and what sets the health status.
+pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), GatewayError> {
+    let handler = ShortlistServiceServer::new(Handler { service }).max_decoding_message_size(BODY_BYTES_MAX);
+    let (reporter, health) = health_reporter();
+    // Clients in use ask the one or the other.
+    let reflection = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(handler)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let router = routes.routes().prepare().into_axum_router().reset_fallback();
+    Ok((router.layer(CatchPanicLayer::custom(answer_panic)), reporter))
+}
+
+/// A panic in a handler costs its own request, and says nothing outside.
+fn answer_panic(_panic: Box<dyn Any + Send>) -> Response<Body> {
+    tracing::error!("a gRPC handler panicked");
+    tonic::Status::from(ApiError::Internal).into_http()
+}

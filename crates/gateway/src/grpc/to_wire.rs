@@ -1,0 +1,100 @@
+//! Answers in the words of [`crate::api`] as messages.
+
+use std::collections::BTreeMap;
+
+use shortlist_proto::v1::{self, attribute_value::Value};
+use shortlist_types::{AttributeValue, Attributes};
+
+use crate::api::{
+    ChangeResponse, ExplanationView, IngestResponse, ItemView, RecommendResponse, RecommendedItemView, SimilarResponse,
+    UserView,
+};
+
+pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
+    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings } = response;
+    v1::RecommendResponse {
+        request_id,
+        items: items.into_iter().map(recommended_item).collect(),
+        bundle,
+        log_seq,
+        degraded: texts(&degraded),
+        timings: named(timings),
+    }
+}
+
+fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {
+    let RecommendedItemView { item_id, score, rank, sources, explanation } = item;
+    let sources = sources.iter().map(|hit| v1::SourceHit { source: hit.source.to_owned(), rank: hit.rank });
+    v1::RecommendedItem { item_id, score, rank, sources: sources.collect(), explanation: explanation.map(explained) }
+}
+
+fn explained(explanation: ExplanationView) -> v1::Explanation {
+    let contributions = explanation.contributions.iter().map(|one| v1::Contribution {
+        feature: one.feature.to_owned(),
+        contribution: one.contribution,
+    });
+    v1::Explanation {
+        retrieval_score: explanation.retrieval_score,
+        retrieval_rank: explanation.retrieval_rank,
+        contributions: contributions.collect(),
+    }
+}
+
+pub(super) fn similar(response: SimilarResponse) -> v1::SimilarResponse {
+    let SimilarResponse { request_id, items, bundle, log_seq, degraded, timings } = response;
+    let items = items.into_iter().map(|item| v1::SimilarItem {
+        item_id: item.item_id,
+        score: item.score,
+        rank: item.rank,
+    });
+    v1::SimilarResponse {
+        request_id,
+        items: items.collect(),
+        bundle,
+        log_seq,
+        degraded: texts(&degraded),
+        timings: named(timings),
+    }
+}
+
+pub(super) fn ingest(response: IngestResponse) -> v1::IngestEventsResponse {
+    let IngestResponse { accepted, duplicates, log_seq } = response;
+    v1::IngestEventsResponse { accepted, duplicates, log_seq }
+}
+
+pub(super) fn change(response: ChangeResponse) -> v1::ChangeResponse {
+    v1::ChangeResponse { accepted: response.accepted, log_seq: response.log_seq }
+}
+
+pub(super) fn item(item: ItemView) -> v1::Item {
+    v1::Item {
+        item_id: item.item_id.into(),
+        attributes: attributes(&item.attributes),
+        available: Some(item.available),
+    }
+}
+
+pub(super) fn user(user: UserView) -> v1::User {
+    v1::User { user_id: user.user_id.into(), attributes: attributes(&user.attributes) }
+}
+
+fn attributes(attributes: &Attributes) -> BTreeMap<String, v1::AttributeValue> {
+    let pairs = attributes.iter().map(|(name, value)| {
+        let value = match value {
+            AttributeValue::Text(text) => Value::StringValue(text.clone()),
+            AttributeValue::Number(number) => Value::NumberValue(*number),
+            AttributeValue::Bool(value) => Value::BoolValue(*value),
+            AttributeValue::List(texts) => Value::ListValue(v1::StringList { values: texts.clone() }),
+        };
+        (name.to_owned(), v1::AttributeValue { value: Some(value) })
+    });
+    pairs.collect()
+}
+
+fn texts(texts: &[&'static str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn named(timings: BTreeMap<&'static str, f64>) -> BTreeMap<String, f64> {
+    timings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, Method};
+use metrics::{counter, histogram};
+use tonic::Code;
+use tracing::Instrument;
+
+use crate::metric::{REQUEST_SECONDS, REQUESTS};
+use crate::received::Received;
+
+/// Names the request, on every response of both protocols.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The public error code in the metadata of a gRPC response.
+pub(crate) const GRPC_ERROR_CODE: &str = "shortlist-code";
+
+/// The public error code of a REST response, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ErrorCode(pub(crate) &'static str);
+
+/// Around every request of both protocols: reads the clock, gives the id, opens the span, counts and
+/// logs the outcome.
+pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+    let received = Received::new();
+    let method = method_name(&request);
+    request.extensions_mut().insert(received);
+    let span = tracing::info_span!("request", request_id = %received.request_id, method);
+    let mut response = next.run(request).instrument(span.clone()).await;
+
+    let elapsed = received.at.elapsed();
+    let code = code_of(&response);
+    counter!(REQUESTS, "method" => method, "code" => code.clone()).increment(1);
+    histogram!(REQUEST_SECONDS, "method" => method).record(elapsed);
+    span.in_scope(|| log(&response, &code, elapsed));
+    if let Ok(id) = HeaderValue::from_str(&received.request_id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn log(response: &Response, code: &str, elapsed: Duration) {
+    let (status, elapsed_ms) = (response.status().as_u16(), elapsed.as_secs_f64() * 1e3);
+    let grpc = grpc_status(response);
+    let failed_inside = [Code::Internal, Code::Unavailable, Code::DeadlineExceeded, Code::Unknown];
+    if status >= 500 || grpc.is_some_and(|grpc| failed_inside.contains(&grpc)) {
+        tracing::warn!(status, code, elapsed_ms, "the request failed");
+    } else {
+        tracing::debug!(status, code, elapsed_ms, "the request was answered");
+    }
+}
+
+/// The code that an answer is counted under: from our own lists, never from the caller.
+fn code_of(response: &Response) -> String {
+    if let Some(ErrorCode(code)) = response.extensions().get() {
+        return (*code).to_owned();
+    }
+    if let Some(code) = response.headers().get(GRPC_ERROR_CODE).and_then(|code| code.to_str().ok()) {
+        return code.to_owned();
+    }
+    match grpc_status(response) {
+        // The gRPC library refused it before it came to us: a malformed or too large message.
+        Some(code) if code != Code::Ok => format!("grpc_{}", i32::from(code)),
+        _ => "ok".to_owned(),
+    }
+}
+
+fn grpc_status(response: &Response) -> Option<Code> {
+    response.headers().get("grpc-status").map(|status| Code::from_bytes(status.as_bytes()))
+}
+
+/// The name that a request is counted under: the same for both protocols, from a fixed list.
+fn method_name(request: &Request) -> &'static str {
+    if let Some(method) = request.uri().path().strip_prefix("/shortlist.v1.ShortlistService/") {
+        return match method {
+            "Recommend" => "recommend",
+            "Similar" => "similar",
+            "IngestEvents" => "ingest_events",
+            "StreamEvents" => "stream_events",
+            "PutItem" => "put_item",
+            "PutItems" => "put_items",
+            "GetItem" => "get_item",
+            "DeleteItem" => "delete_item",
+            "PutUser" => "put_user",
+            "PutUsers" => "put_users",
+            "GetUser" => "get_user",
+            "DeleteUser" => "delete_user",
+            _ => "other",
+        };
+    }
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    match (request.method(), path.unwrap_or_default()) {
+        (&Method::POST, "/v1/recommend") | (&Method::GET, "/v1/users/{user_id}/recommendations") => "recommend",
+        (&Method::POST, "/v1/similar") => "similar",
+        (&Method::POST, "/v1/events") => "ingest_events",
+        (&Method::PUT, "/v1/items/{item_id}") => "put_item",
+        (&Method::POST, "/v1/items") => "put_items",
+        (&Method::GET, "/v1/items/{item_id}") => "get_item",
+        (&Method::DELETE, "/v1/items/{item_id}") => "delete_item",
+        (&Method::PUT, "/v1/users/{user_id}") => "put_user",
+        (&Method::POST, "/v1/users") => "put_users",
+        (&Method::GET, "/v1/users/{user_id}") => "get_user",
+        (&Method::DELETE, "/v1/users/{user_id}") => "delete_user",
+        (&Method::GET, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => "operations",
+        _ => "other",
+    }
+}

@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::body::{Admitted, AdmittedJson, PathId};
+use super::openapi::{Refusals, RefusalsOfWrite};
+use crate::Service;
+use crate::api::{ChangeResponse, ItemBatch, ItemBody, ItemView, Problem, UserBatch, UserBody, UserView};
+use crate::api_error::ApiError;
+
+/// Put an item into the catalogue, or replace the whole entry
+#[utoipa::path(put, path = "/v1/items/{item_id}", tag = "catalogue", request_body = ItemBody,
+    params(("item_id" = String, Path, min_length = 1, max_length = 128, description = "Which item")),
+    responses((status = 200, description = "On disk and applied", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn put_item(
+    State(service): State<Arc<Service>>,
+    PathId(item_id): PathId,
+    AdmittedJson { call, body }: AdmittedJson<ItemBody>,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.put_item(call, body.at(item_id)?).await.map(Json)
+}
+
+/// Put many items, all or none
+#[utoipa::path(post, path = "/v1/items", tag = "catalogue", request_body = ItemBatch,
+    responses((status = 200, description = "On disk and applied", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn put_items(
+    State(service): State<Arc<Service>>,
+    AdmittedJson { call, body }: AdmittedJson<ItemBatch>,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.put_items(call, body.items).await.map(Json)
+}
+
+/// One item
+#[utoipa::path(get, path = "/v1/items/{item_id}", tag = "catalogue",
+    params(("item_id" = String, Path, min_length = 1, max_length = 128, description = "Which item")),
+    responses((status = 200, description = "The item", body = ItemView),
+        (status = 404, description = "Never named, or deleted", body = Problem, content_type = "application/problem+json"),
+        Refusals))]
+pub(super) async fn get_item(
+    State(service): State<Arc<Service>>,
+    PathId(item_id): PathId,
+    Admitted(call): Admitted,
+) -> Result<Json<ItemView>, ApiError> {
+    service.get_item(call, item_id).await.map(Json)
+}
+
+/// Take an item out of the catalogue; doing it twice is no error
+#[utoipa::path(delete, path = "/v1/items/{item_id}", tag = "catalogue",
+    params(("item_id" = String, Path, min_length = 1, max_length = 128, description = "Which item")),
+    responses((status = 200, description = "Not there any more", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn delete_item(
+    State(service): State<Arc<Service>>,
+    PathId(item_id): PathId,
+    Admitted(call): Admitted,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.delete_item(call, item_id).await.map(Json)
+}
+
+/// Describe a user, or replace the whole description
+#[utoipa::path(put, path = "/v1/users/{user_id}", tag = "catalogue", request_body = UserBody,
+    params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user")),
+    responses((status = 200, description = "On disk and applied", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn put_user(
+    State(service): State<Arc<Service>>,
+    PathId(user_id): PathId,
+    AdmittedJson { call, body }: AdmittedJson<UserBody>,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.put_user(call, body.at(user_id)?).await.map(Json)
+}
+
+/// Describe many users, all or none
+#[utoipa::path(post, path = "/v1/users", tag = "catalogue", request_body = UserBatch,
+    responses((status = 200, description = "On disk and applied", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn put_users(
+    State(service): State<Arc<Service>>,
+    AdmittedJson { call, body }: AdmittedJson<UserBatch>,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.put_users(call, body.users).await.map(Json)
+}
+
+/// One user
+#[utoipa::path(get, path = "/v1/users/{user_id}", tag = "catalogue",
+    params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user")),
+    responses((status = 200, description = "The user", body = UserView),
+        (status = 404, description = "Nothing is known of him", body = Problem, content_type = "application/problem+json"),
+        Refusals))]
+pub(super) async fn get_user(
+    State(service): State<Arc<Service>>,
+    PathId(user_id): PathId,
+    Admitted(call): Admitted,
+) -> Result<Json<UserView>, ApiError> {
+    service.get_user(call, user_id).await.map(Json)
+}
+
+/// Withdraw a user's description; his events stay, and doing it twice is no error
+#[utoipa::path(delete, path = "/v1/users/{user_id}", tag = "catalogue",
+    params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user")),
+    responses((status = 200, description = "Not described any more", body = ChangeResponse), RefusalsOfWrite))]
+pub(super) async fn delete_user(
+    State(service): State<Arc<Service>>,
+    PathId(user_id): PathId,
+    Admitted(call): Admitted,
+) -> Result<Json<ChangeResponse>, ApiError> {
+    service.delete_user(call, user_id).await.map(Json)
+}

@@ -1,0 +1,125 @@
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+use shortlist_types::InvalidInput;
+
+use crate::api::{EventBatch, EventBody};
+use crate::api_error::ApiError;
+
+/// Reads a JSON object. An error names the field by its path: `events[3].item_id`.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Derived code would also take a list of the fields' values in order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'{') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
+        return Err(InvalidInput::new("body", "must be a JSON object").into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| located(&error))?;
+    deserializer.end().map_err(|error| not_json(&error))?;
+    Ok(value)
+}
+
+/// Events as they came: one, or a list.
+pub(super) struct Events {
+    pub(super) events: Vec<EventBody>,
+    pub(super) batch: bool,
+}
+
+/// Reads one event, or `{"events": [...]}`.
+pub(super) fn parse_events(bytes: &[u8]) -> Result<Events, ApiError> {
+    /// Reads no more than whether it is a list, so that errors are those of the one form or the other.
+    #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
+    struct Form {
+        events: Option<IgnoredAny>,
+    }
+    if parse::<Form>(bytes)?.events.is_some() {
+        let EventBatch { events } = parse(bytes)?;
+        Ok(Events { events, batch: true })
+    } else {
+        Ok(Events { events: vec![parse(bytes)?], batch: false })
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::InvalidJson { reason: error.to_string() }
+}
+
+/// The error with the field it is about.
+fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let inner = error.inner();
+    if inner.classify() != Category::Data {
+        return not_json(inner);
+    }
+    let reason = inner.to_string();
+    let parent = match error.path().to_string() {
+        root if root == "." => String::new(),
+        path => path,
+    };
+    let field = match field_in(&reason).filter(|field| parent != *field && !parent.ends_with(&format!(".{field}"))) {
+        Some(field) if parent.is_empty() => field.to_owned(),
+        Some(field) => format!("{parent}.{field}"),
+        None if parent.is_empty() => "body".to_owned(),
+        None => parent,
+    };
+    InvalidInput::new(field, reason).into()
+}
+
+/// The field that serde names only in its text.
+fn field_in(reason: &str) -> Option<&str> {
+    let starts = ["missing field `", "unknown field `", "duplicate field `"];
+    let rest = starts.iter().find_map(|start| reason.strip_prefix(start))?;
+    rest.split_once('`').map(|(field, _)| field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RecommendRequest;
+
+    fn error(json: &str) -> String {
+        parse::<RecommendRequest>(json.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn errors_name_the_field_and_no_type_of_ours() {
+        let errors: Vec<_> = [
+            "",
+            "{",
+            "[]",
+            "nonsense",
+            r#"{"k":1} x"#,
+            r#"{"k":"ten"}"#,
+            r#"{"k":1e999}"#,
+            r#"{"k":1,"k":2}"#,
+            r#"{"user":"u"}"#,
+            r#"{"recent":[{"item_id":"a"}]}"#,
+            r#"{"recent":[{"item_id":"a","event_type":"click","valu":1}]}"#,
+            r#"{"recent":{}}"#,
+            r#"{"recent":[7]}"#,
+            r#"{"exclude":["a",7]}"#,
+            r#"{"explain":"yes"}"#,
+        ]
+        .map(error)
+        .into();
+        insta::assert_snapshot!(errors.join("\n"), @r#""#);
+    }
+
+    #[test]
+    fn events_come_alone_or_in_a_list() {
+        let one = r#"{"user_id":"u","item_id":"a","event_type":"click"}"#;
+        assert!(!parse_events(one.as_bytes()).unwrap().batch);
+        let list = parse_events(format!(r#"{{"events":[{one},{one}]}}"#).as_bytes()).unwrap();
+        assert!(list.batch && list.events.len() == 2);
+        let errors: Vec<_> = [
+            format!(r#"{{"events":[{one},{{"user_id":"u"}}]}}"#),
+            format!(r#"{{"events":[{one}],"user_id":"u"}}"#),
+            r#"{"user_id":"u","item_id":"a"}"#.to_owned(),
+            r#"{"events":7}"#.to_owned(),
+        ]
+        .iter()
+        .map(|json| parse_events(json.as_bytes()).err().unwrap().to_string())
+        .collect();
+        insta::assert_snapshot!(errors.join("\n"), @r#""#);
+    }
+}

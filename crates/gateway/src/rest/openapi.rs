@@ -1,0 +1,132 @@
+//! The description of the REST API, made from the handlers and the types of [`crate::api`].
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoResponses, OpenApi, PartialSchema, ToSchema};
+
+use super::{catalog, events, operations, questions};
+use crate::api::{EventBatch, EventBody, Problem};
+
+/// Describes the body of `/v1/events`: one event, or a batch of them.
+pub(super) struct EventsBody;
+
+impl PartialSchema for EventsBody {
+    fn schema() -> RefOr<Schema> {
+        let reference = |name| Ref::from_schema_name(name);
+        let forms = OneOfBuilder::new().item(reference(EventBody::name())).item(reference(EventBatch::name()));
+        Schema::OneOf(forms.build()).into()
+    }
+}
+
+impl ToSchema for EventsBody {
+    fn name() -> Cow<'static, str> {
+        "Events".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for (name, schema) in [(EventBody::name(), EventBody::schema()), (EventBatch::name(), EventBatch::schema())] {
+            schemas.push((name.into_owned(), schema));
+        }
+        EventBody::schemas(schemas);
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "shortlist",
+        description = "Which k of these items should this user see now?\n\nIds are strings of 1 to 128 bytes of \
+            UTF-8 without control or format characters. Times are RFC 3339. Every response carries `x-request-id`; \
+            every error is a problem with a stable `code`. The same service speaks gRPC on the same port.",
+    ),
+    paths(
+        questions::recommend,
+        questions::recommendations_of_user,
+        questions::similar,
+        events::ingest,
+        catalog::put_items,
+        catalog::put_item,
+        catalog::get_item,
+        catalog::delete_item,
+        catalog::put_users,
+        catalog::put_user,
+        catalog::get_user,
+        catalog::delete_user,
+        operations::healthz,
+        operations::readyz,
+        operations::metrics,
+        operations::openapi,
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "questions", description = "Which items?"),
+        (name = "events", description = "What users did"),
+        (name = "catalogue", description = "Items and users"),
+        (name = "operations", description = "Health, metrics, this description"),
+    ),
+)]
+struct Description;
+
+/// The description as it is served: indented, with a final newline.
+pub(super) fn to_json() -> Result<Vec<u8>, serde_json::Error> {
+    // Through a value: its maps are sorted, so that the file in the repository only changes when the API does.
+    let value: Value = serde_json::to_value(Description::openapi())?;
+    let mut bytes = serde_json::to_vec_pretty(&value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Problems that any question may meet.
+pub(super) struct Refusals;
+/// Problems that a question with a body may meet.
+pub(super) struct RefusalsOfBody;
+/// Problems that a write may meet.
+pub(super) struct RefusalsOfWrite;
+
+const ANY: [(u16, &str); 4] = [
+    (400, "A field cannot be taken"),
+    (429, "Too many requests; `retry-after` says when to come again"),
+    (500, "Something failed inside"),
+    (504, "The deadline has passed"),
+];
+const BODY: [(u16, &str); 3] = [
+    (408, "The body came too slowly"),
+    (413, "The body has more than 2 MiB"),
+    (415, "The body is not `application/json`, or it is compressed"),
+];
+const WRITE: [(u16, &str); 2] =
+    [(503, "The log takes no more records until the server is restarted"), (507, "The disk of the server is full")];
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for Refusals {
+    fn responses() -> Responses {
+        problems(&ANY)
+    }
+}
+
+impl IntoResponses for RefusalsOfBody {
+    fn responses() -> Responses {
+        problems(&[ANY.as_slice(), &BODY].concat())
+    }
+}
+
+impl IntoResponses for RefusalsOfWrite {
+    fn responses() -> Responses {
+        problems(&[ANY.as_slice(), &BODY, &WRITE].concat())
+    }
+}
+
+fn problems(statuses: &[(u16, &str)]) -> Responses {
+    let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = |description: &str| {
+        ResponseBuilder::new().description(description).content("application/problem+json", problem()).build()
+    };
+    statuses.iter().map(|(status, description)| (status.to_string(), response(description).into())).collect()
+}

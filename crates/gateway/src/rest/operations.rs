@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use super::RestState;
+use crate::Service;
+use crate::api::{Alive, Readiness};
+use crate::metric::BUNDLE_INFO;
+
+/// Whether the process runs
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It runs", body = Alive)))]
+pub(super) async fn healthz() -> Json<Alive> {
+    Json(Alive { status: "ok" })
+}
+
+/// Whether traffic should come here
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, description = "It should", body = Readiness),
+        (status = 503, description = "It should not, for the named reasons", body = Readiness)))]
+pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, Json<Readiness>) {
+    let readiness = service.readiness();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+/// Metrics in the text format of Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(State(state): State<RestState>) -> Response {
+    let Readiness { bundle, .. } = state.service.readiness();
+    let mut text = state.metrics.render();
+    let help = "The bundle of models that serves.";
+    let info = format!("# HELP {BUNDLE_INFO} {help}\n# TYPE {BUNDLE_INFO} gauge\n{BUNDLE_INFO}{{bundle=\"{bundle}\"}} 1\n");
+    text.push_str(&info);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
+pub(super) async fn openapi(State(state): State<RestState>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], state.openapi).into_response()
+}

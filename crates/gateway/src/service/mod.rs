@@ -1,0 +1,127 @@
+//! The service itself, without a word of HTTP or gRPC.
+//!
+//! Every request takes a place first ([`Service::admit`]): one semaphore below both protocols, and
+//! no queue before it. CPU work runs on the workers; the I/O thread waits for it until the deadline.
+
+mod catalog;
+mod questions;
+mod writes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use shortlist_recommender::Recommender;
+use shortlist_store::LogWriter;
+use shortlist_types::EventTypes;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::api::Readiness;
+use crate::api_error::ApiError;
+use crate::call::Call;
+use crate::limits::DEADLINE_GRACE;
+use crate::received::Received;
+use crate::workers::Workers;
+use crate::{GatewayConfig, GatewayError};
+
+/// Answers questions from a [`Recommender`] and hands writes to a [`LogWriter`].
+pub struct Service {
+    recommender: Arc<Recommender>,
+    writer: Arc<LogWriter>,
+    event_types: Arc<EventTypes>,
+    places: Arc<Semaphore>,
+    workers: Workers,
+    default_timeout: Duration,
+    shutting_down: AtomicBool,
+}
+
+impl Service {
+    /// A service over a loaded state. The writer's `apply` must feed the same recommender, so that
+    /// what is acknowledged is seen by the next question.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn new(
+        recommender: Arc<Recommender>,
+        writer: Arc<LogWriter>,
+        config: &GatewayConfig,
+    ) -> Result<Self, GatewayError> {
+        let event_types = Arc::new(recommender.read(|state| state.event_types().clone()));
+        Ok(Self {
+            recommender,
+            writer,
+            event_types,
+            places: Arc::new(Semaphore::new(config.concurrency_max)),
+            workers: Workers::start(config.threads)?,
+            default_timeout: config.default_timeout(),
+            shutting_down: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether traffic should come here, and why not.
+    pub fn readiness(&self) -> Readiness {
+        let mut reasons = Vec::new();
+        if !self.writer.is_healthy() {
+            reasons.push("ingest_off");
+        }
+        if self.shutting_down.load(Ordering::Relaxed) {
+            reasons.push("shutting_down");
+        }
+        let bundle = self.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
+        Readiness {
+            ready: reasons.is_empty(),
+            bundle: bundle.unwrap_or_else(|| "no_bundle".to_owned()),
+            log_seq: self.log_seq(),
+            reasons,
+        }
+    }
+
+    /// From now on [`Self::readiness`] sends traffic elsewhere; what comes is still served.
+    pub(crate) fn shut_down(&self) {
+        self.shutting_down.store(true, Ordering::Relaxed);
+    }
+
+    fn log_seq(&self) -> u64 {
+        self.recommender.read(|state| state.log_seq().0)
+    }
+
+    /// Gives a request its place, or refuses it at once.
+    pub(crate) fn admit(&self, received: Received, timeout: Option<Duration>) -> Result<Call, ApiError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
+        Ok(Call { received, timeout, _place: place })
+    }
+
+    /// Runs `work` on the workers and waits for it until shortly after the deadline. The work owns
+    /// the call: the place is taken for as long as it runs.
+    async fn work<T: Send + 'static>(
+        &self,
+        call: Call,
+        timeout: Duration,
+        work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let received = call.received;
+        let answer = self.workers.run(move || work(call));
+        wait(answer, received, timeout).await?
+    }
+
+    /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
+    /// parsing a large body.
+    pub(crate) async fn offload<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.workers.run(work).await.map_err(|_| ApiError::Internal)?
+    }
+}
+
+/// Waits until shortly after the deadline of a request.
+async fn wait<T>(answer: oneshot::Receiver<T>, received: Received, timeout: Duration) -> Result<T, ApiError> {
+    let until = Instant::from_std(received.at + timeout + DEADLINE_GRACE);
+    match timeout_at(until, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        // Whoever owed the answer is gone without one.
+        Ok(Err(_)) => Err(ApiError::Internal),
+        Err(_) => Err(ApiError::DeadlineExceeded { timeout_ms: timeout.as_millis() }),
+    }
+}

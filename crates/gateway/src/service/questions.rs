@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+use shortlist_types::ItemId;
+
+use super::Service;
+use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
+use crate::api_error::ApiError;
+use crate::call::Call;
+use crate::metric::{DEGRADED, STAGE_SECONDS};
+
+impl Service {
+    /// Which k items should this user see now?
+    pub(crate) async fn recommend(
+        &self,
+        call: Call,
+        request: RecommendRequest,
+    ) -> Result<RecommendResponse, ApiError> {
+        let timeout = call.timeout(request.deadline_ms.as_ref(), self.default_timeout)?;
+        let recommender = Arc::clone(&self.recommender);
+        let work = move |call: Call| {
+            let received = call.received;
+            let queue = received.at.elapsed();
+            let request = request.parse(received.now)?;
+            let answer = recommender.recommend(&request, received.now, &call.budget(timeout))?;
+            for timing in &answer.timings {
+                histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
+            }
+            let request_id = received.request_id.to_string();
+            Ok(RecommendResponse::new(request_id, answer, queue, received.at.elapsed()))
+        };
+        let response = self.work(call, timeout, work).await?;
+        tell_degraded(&response.degraded);
+        Ok(response)
+    }
+
+    /// Which items are most like this one?
+    pub(crate) async fn similar(&self, call: Call, request: SimilarRequest) -> Result<SimilarResponse, ApiError> {
+        let timeout = call.timeout(None, self.default_timeout)?;
+        let recommender = Arc::clone(&self.recommender);
+        let work = move |call: Call| {
+            let received = call.received;
+            let queue = received.at.elapsed();
+            let item_id = ItemId::parse(&request.item_id)?;
+            let k = k_of(request.k.as_ref())?;
+            let similar = recommender.similar(item_id.as_str(), k, &call.budget(timeout))?;
+            let request_id = received.request_id.to_string();
+            Ok(SimilarResponse::new(request_id, similar, queue, received.at.elapsed()))
+        };
+        let response = self.work(call, timeout, work).await?;
+        tell_degraded(&response.degraded);
+        Ok(response)
+    }
+}
+
+fn tell_degraded(reasons: &[&'static str]) {
+    for &reason in reasons {
+        counter!(DEGRADED, "reason" => reason).increment(1);
+        match reason {
+            // States of the service or of an item, not events: a line per answer would tell nothing new.
+            "no_bundle" | "item_not_in_bundle" => tracing::debug!(reason, "the answer is degraded"),
+            _ => tracing::warn!(reason, "the answer is degraded"),
+        }
+    }
+}

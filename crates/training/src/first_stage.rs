@@ -1,0 +1,172 @@
+use std::sync::Arc;
+
+use shortlist_embedding::IalsConfig;
+use shortlist_features::FeatureState;
+use shortlist_ranking::TrainingRows;
+use shortlist_recommender::{Models, Pipeline};
+use shortlist_retrieval::HnswIndex;
+use shortlist_store::LogReader;
+use shortlist_types::EventTypes;
+
+use crate::decision::training_decisions;
+use crate::embedding_search::{COMPARED_ON_MAX, best, fit};
+use crate::replay::replay;
+use crate::rows::training_rows;
+use crate::split::Split;
+use crate::timeline::Timeline;
+use crate::{Progress, TrainingConfig, TrainingError};
+
+/// What both stages are fitted from.
+pub(crate) struct Setting<'a> {
+    pub(crate) log: &'a LogReader,
+    pub(crate) timeline: &'a Timeline,
+    pub(crate) split: &'a Split,
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) config: &'a TrainingConfig,
+    pub(crate) seed: u64,
+}
+
+/// The first stage, and the second one's rows made with it.
+pub(crate) struct FirstStage {
+    /// Without a ranker.
+    pub(crate) models: Models,
+    /// From decisions that the embeddings have not seen the outcome of.
+    pub(crate) rows: TrainingRows,
+    /// The fold at the begin of the evaluation.
+    pub(crate) state: FeatureState,
+}
+
+impl Setting<'_> {
+    /// Fits item embeddings on the records before T1, indexes them, and makes the ranker's rows from
+    /// decisions between T1 and T2. No event from T1 on reaches the embeddings, so an item's own label
+    /// cannot move its retrieval features.
+    pub(crate) fn first_stage(
+        &self,
+        event_types: &Arc<EventTypes>,
+        progress: &mut dyn Progress,
+    ) -> Result<FirstStage, TrainingError> {
+        let Self { log, timeline, split, pipeline, config, seed } = *self;
+        let mut state = FeatureState::new(Arc::clone(event_types));
+        replay(log, &mut state, split.search_until(), &mut |_, _, _| Ok(()))?;
+        let chosen = self.choose_embedding(&mut state, progress)?;
+        if state.users().all(|(_, user)| user.interests().is_empty()) {
+            return Err(split.too_little("no positive event", split.log_from_time, split.ranker_from_time));
+        }
+        let slice = timeline.between(split.ranker_from, split.evaluation_from);
+        let decisions = training_decisions(slice, config.decisions_per_user, config.decisions_max, seed);
+        if decisions.is_empty() {
+            let what = "no user with a positive event";
+            return Err(split.too_little(what, split.ranker_from_time, split.evaluation_from_time));
+        }
+        let embedding = fit(&state, &[chosen], seed, progress)?.pop().ok_or(TrainingError::NoEvents)?;
+        let items = embedding.table().len();
+        progress.begin("building the neighbour index", Some(items as u64));
+        let mut inserted = |count: usize| progress.at(count as u64);
+        let index = HnswIndex::build(Arc::clone(embedding.table()), &config.index, &mut inserted)?;
+        progress.end(&format!("{items} items"));
+        let models = Models { embedding, index, ranker: None };
+        let until = split.ranker_until();
+        let rows = training_rows(log, &mut state, until, &decisions, pipeline, &models, config, seed, progress)?;
+        Ok(FirstStage { models, rows, state })
+    }
+
+    /// The best combination of the search, compared before T1; `state` comes at the begin of the
+    /// comparison and leaves at T1.
+    fn choose_embedding(
+        &self,
+        state: &mut FeatureState,
+        progress: &mut dyn Progress,
+    ) -> Result<IalsConfig, TrainingError> {
+        let Self { log, timeline, split, config, seed, .. } = *self;
+        let combinations = config.embedding_search.combinations(&config.embedding);
+        let slice = timeline.between(split.search_from, split.ranker_from);
+        let decisions = training_decisions(slice, 1, COMPARED_ON_MAX, seed);
+        let is_cold = state.users().all(|(_, user)| user.interests().is_empty());
+        let chosen = match combinations.as_slice() {
+            [only] => *only,
+            _ if decisions.is_empty() || is_cold => config.embedding,
+            several => {
+                let models = fit(state, several, seed, progress)?;
+                best(log, state, split.embeddings_until(), &decisions, &models, progress)?
+            }
+        };
+        replay(log, state, split.embeddings_until(), &mut |_, _, _| Ok(()))?;
+        Ok(chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shortlist_recommender::PipelineConfig;
+    use shortlist_simulator::{MarketConfig, Marketplace};
+    use shortlist_store::{Store, StoreError};
+    use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp};
+
+    use super::*;
+    use crate::NoProgress;
+    use crate::decision::Decision;
+
+    struct Made {
+        stage: FirstStage,
+        decision: Decision,
+    }
+
+    fn market() -> Vec<LogRecord> {
+        let end = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
+        let config = MarketConfig { users: 60, items: 120, events: 12_000, ..MarketConfig::new(5, end) };
+        Marketplace::generate(&config).unwrap().records
+    }
+
+    /// The first stage with the rows of one decision, drawn by `seed`; all its candidates are kept.
+    fn make(records: &[LogRecord], seed: u64) -> Made {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(folder.path()).unwrap();
+        let records = records.iter().cloned().map(Ok::<_, StoreError>);
+        store.lock_log().unwrap().append_all(records, &mut |_| ()).unwrap();
+        let log = store.reader().unwrap();
+        let until = log.head().unwrap().log_seq;
+        let types = Arc::new(EventTypes::default());
+        let timeline = Timeline::read(&log, until, &types, &mut NoProgress).unwrap();
+        let config = TrainingConfig { negatives_per_decision: 5_000, decisions_max: 1, ..TrainingConfig::default() };
+        let split = Split::of(&timeline, until, &config).unwrap();
+        let slice = timeline.between(split.ranker_from, split.evaluation_from);
+        let decision = training_decisions(slice, config.decisions_per_user, 1, seed).remove(0);
+        let pipeline = Pipeline::new(PipelineConfig { candidates_share: 0.5, ..PipelineConfig::default() });
+        let setting =
+            Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config: &config, seed };
+        Made { stage: setting.first_stage(&types, &mut NoProgress).unwrap(), decision }
+    }
+
+    /// The same log, but what `user` did with `item` from `decision` on is no more than an impression.
+    fn without_label(records: &[LogRecord], made: &Made, item: ItemIdx) -> Vec<LogRecord> {
+        let state = &made.stage.state;
+        let user = state.user_id(made.decision.user).unwrap();
+        let item = &state.catalog().get(item).unwrap().id;
+        let mut planted = records.to_vec();
+        for (log_seq, record) in (1..).map(LogSeq).zip(&mut planted) {
+            if let LogRecord::Event(event) = record
+                && log_seq >= made.decision.before
+                && (&event.user_id, &event.item_id) == (user, item)
+            {
+                (event.event_type, event.value) = ("impression".to_owned(), None);
+            }
+        }
+        planted
+    }
+
+    #[test]
+    fn an_items_own_label_cannot_move_what_the_ranker_reads() {
+        let records = market();
+        let seeds = (0..50).map(|seed| (seed, make(&records, seed)));
+        let (seed, honest) = seeds.into_iter().find(|(_, made)| made.decision.wanted_later.len() > 3).unwrap();
+        let mut labels_moved = 0;
+        for item in &honest.decision.wanted_later {
+            let planted = make(&without_label(&records, &honest, *item), seed);
+            let (honest, planted) = (&honest.stage, &planted.stage);
+            assert_eq!(honest.models.embedding.table().values(), planted.models.embedding.table().values());
+            assert_eq!(honest.rows.values(), planted.rows.values());
+            labels_moved += usize::from(honest.rows.labels() != planted.rows.labels());
+        }
+        assert!(labels_moved > 0, "no wanted item was a candidate: the test shows nothing");
+    }
+}

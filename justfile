@@ -1,0 +1,39 @@
+# What CI runs, recipe by recipe; `just` lists them.
+
+# List the recipes.
+default:
+    @just --list
+
+# Simulate, train and serve.
+quickstart:
+    cargo run --release -- quickstart
+
+# All tests, doc tests included.
+test:
+    cargo test --workspace
+
+# Format and lints, warnings refused.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo doc --workspace --no-deps
+
+# Licences, sources, and who may depend on what. Needs cargo-deny.
+deny:
+    cargo deny check bans licenses sources
+
+# One short round of each benchmark: that they run, not how fast.
+bench-smoke:
+    cargo test -p shortlist --benches
+
+# The benchmarks and the 100 ms budget check.
+bench:
+    cargo bench -p shortlist
+
+# Tests on real data, in the folder that SHORTLIST_DATA names.
+test-real-data:
+    cargo test -p shortlist --features real-data --test real_data
+
+# Everything that CI runs.
+ci:
+    .ci/run
