@@ -48,7 +48,8 @@ fn a_crate_depends_only_on_lower_floors() {
     let floors: BTreeMap<_, _> = FLOORS.into_iter().collect();
     for package in packages() {
         let name = package.name.as_str();
-        let floor = floors.get(name).unwrap_or_else(|| panic!("{name} has no floor: give it one, here and in ARCHITECTURE.md"));
+        let floor =
+            floors.get(name).unwrap_or_else(|| panic!("{name} has no floor: give it one, here and in ARCHITECTURE.md"));
         for dependency in normal_dependencies(&package) {
             if let Some(other) = floors.get(dependency) {
                 assert!(other < floor, "{name} (floor {floor}) depends on {dependency} (floor {other})");

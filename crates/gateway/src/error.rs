@@ -1,5 +1,3 @@
-use std::io;
-
 /// Why the gateway cannot start or serve. Requests have errors of their own.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -15,7 +13,4 @@ pub enum GatewayError {
     /// The API description does not serialise: a broken build.
     #[error("the OpenAPI description could not be written: {0}")]
     OpenApi(#[from] serde_json::Error),
-    /// The listener's address cannot be read.
-    #[error("the listener failed: {0}")]
-    Listener(#[from] io::Error),
 }

@@ -27,3 +27,11 @@ pub use gateway_config::GatewayConfig;
 pub use metric::install_metrics;
 pub use server::serve;
 pub use service::Service;
+
+/// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`
+/// would say the same.
+pub fn answer_as_json(answer: &shortlist_recommender::Answer) -> api::RecommendResponse {
+    let total = answer.timings.iter().map(|timing| timing.elapsed).sum();
+    let request_id = received::Received::new().request_id.to_string();
+    api::RecommendResponse::new(request_id, answer, std::time::Duration::ZERO, total)
+}

@@ -41,8 +41,6 @@ pub async fn serve(
         .merge(grpc)
         .fallback(answer_unknown)
         .layer(axum::middleware::from_fn(observe::observe));
-    let address = listener.local_addr()?;
-    tracing::info!(%address, "serving REST and gRPC");
 
     let mut connections = JoinSet::new();
     let (stop, stopped) = watch::channel(());

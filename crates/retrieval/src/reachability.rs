@@ -75,8 +75,9 @@ pub(crate) fn repair_reachability(
         }
         nearness.set_target(node);
         let walk = Walk { graph, ef: REPAIR_EF, scored_max: usize::MAX, score_work: table.dimensions() };
-        // It begins at the entry point, so that all it finds is reachable; nothing ends it early.
-        let _converged = walk.run(&mut scratch, &mut Pacer::new(&Unlimited), &mut nearness, |_, _| Ok(true));
+        // The upper layers can lead it to nodes that layer 0 does not reach yet; nothing ends it early.
+        let is_parent = |node: u32, _: &mut Pacer<'_>| Ok(reachable.nodes[node as usize]);
+        let _converged = walk.run(&mut scratch, &mut Pacer::new(&Unlimited), &mut nearness, is_parent);
         let Some(parent) = parent_for_link(graph, &scratch) else { break };
         link(graph, parent, node);
         reachable.extend_from(node, graph);

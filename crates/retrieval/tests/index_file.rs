@@ -1,5 +1,11 @@
 //! The index file: the same bytes for the same input, and no other bytes taken.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the lints spare test functions, not the functions that they share"
+)]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -203,12 +209,15 @@ fn layers_that_do_not_nest_are_refused() {
     let last = u32_at(&bytes, layer1 + 4 * (layer1_nodes - 1));
     assert_eq!(rule_of(&with_u32(layer1, last)), GraphRule::LayerOrder);
     assert_eq!(rule_of(&with_u32(layer1 + 4 * (layer1_nodes - 1), NODES as u32)), GraphRule::LayerNesting);
-    // A node that lives on layer 2 only.
+    // A node that lives on layer 2 only, between its neighbours in order.
     let layer2 = layer1 + 4 * layer1_nodes * (1 + M);
-    let on_layer1: Vec<u32> = (0..layer1_nodes).map(|i| u32_at(&bytes, layer1 + 4 * i)).collect();
-    let before = u32_at(&bytes, layer2);
-    let elsewhere = (0..before).find(|node| !on_layer1.contains(node)).unwrap();
-    assert_eq!(rule_of(&with_u32(layer2, elsewhere)), GraphRule::LayerNesting);
+    let nodes_at = |at: usize, count: usize| (0..count).map(|i| u32_at(&bytes, at + 4 * i)).collect::<Vec<_>>();
+    let (on_layer1, on_layer2) = (nodes_at(layer1, layer1_nodes), nodes_at(layer2, u32_at(&bytes, 48) as usize));
+    let (i, node) = (0..on_layer2.len() - 1)
+        .flat_map(|i| (on_layer2[i]..on_layer2[i + 1]).map(move |node| (i, node)))
+        .find(|(_, node)| !on_layer1.contains(node))
+        .unwrap();
+    assert_eq!(rule_of(&with_u32(layer2 + 4 * i, node)), GraphRule::LayerNesting);
     // A layer more, of no nodes.
     let mut taller = bytes.clone();
     taller[20..24].copy_from_slice(&(layers + 1).to_le_bytes());

@@ -1,5 +1,11 @@
 //! The graph against exact search on data of the kinds that models make.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the lints spare test functions, not the functions that they share"
+)]
+
 use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};

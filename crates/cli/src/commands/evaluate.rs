@@ -54,7 +54,8 @@ pub(crate) fn print_report(report: &Report) {
     ));
     let groups = [("all", &report.groups.all), ("warm", &report.groups.warm), ("cold", &report.groups.cold)];
     let rows = groups.into_iter().filter_map(|(name, group)| group.as_ref().map(|group| row(name, group)));
-    let header = ["users", "n", "popularity", "retrieval order", "two-stage", "retrieval / popularity", "two-stage / retrieval"];
+    let header =
+        ["users", "n", "popularity", "retrieval order", "two-stage", "retrieval / popularity", "two-stage / retrieval"];
     output::line("NDCG@10, mean [95 % interval]; gains relative, with the paired difference");
     output::table(&header, rows);
 }

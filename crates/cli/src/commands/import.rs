@@ -25,9 +25,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let Imported { records, report } = imported;
     let store = Store::open_or_create(&args.store.store)?;
-    let mut appender = store
-        .lock_log()
-        .context("nothing was imported")?;
+    let mut appender = store.lock_log().context("nothing was imported")?;
     let bar = self::bar("writing", "{msg:10} {bar:30} {human_pos}/{human_len} records {eta}");
     bar.set_length(records.len() as u64);
     let records = records.into_iter().map(Ok::<_, StoreError>);
@@ -37,7 +35,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     if args.json {
         return output::json(&json!({
             "items": report.items, "users": report.users, "events": report.events,
-            "appended": count.appended, "duplicates": count.duplicates,
+            "new": count.new, "duplicates": count.duplicates,
             "bad_rows": report.bad_rows, "seconds": seconds,
         }));
     }

@@ -124,7 +124,7 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
     progress.begin("writing the log", Some(market.records.len() as u64));
     let records = market.records.into_iter().map(Ok::<_, StoreError>);
     let count = appender.append_all(records, &mut |done| progress.at(done))?;
-    progress.end(&format!("{} records", count.appended));
+    progress.end(&format!("{} records", count.new));
     store.set_property(PROPERTY, &serde_json::to_string(made_of)?)?;
     Ok(store)
 }

@@ -48,7 +48,8 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let weights = ranker.map(|ranker| ranker.coefficients()).unwrap_or_default();
     let coefficients: Vec<(&str, f64)> = feature_names().zip(weights.iter().copied()).collect();
     if args.registry.json {
-        let coefficients: Value = coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();
+        let coefficients: Value =
+            coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();
         return output::json(&json!({
             "id": id.to_string(),
             "provenance": bundle.provenance,
@@ -67,14 +68,19 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     ));
     output::line(&serde_json::to_string_pretty(&bundle.report["metrics"])?);
     output::line("logistic regression, log-odds per standard deviation of the feature:");
-    output::table(&["feature", "weight"], coefficients.iter().map(|(name, w)| vec![(*name).to_owned(), format!("{w:+.4}")]));
+    output::table(
+        &["feature", "weight"],
+        coefficients.iter().map(|(name, w)| vec![(*name).to_owned(), format!("{w:+.4}")]),
+    );
     Ok(())
 }
 
 fn promote(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.registry.store)?;
     let registry = store.registry();
-    let Some(text) = &args.id else { anyhow::bail!("name the bundle to promote; `shortlist registry list` shows them") };
+    let Some(text) = &args.id else {
+        anyhow::bail!("name the bundle to promote; `shortlist registry list` shows them")
+    };
     let id = BundleId::parse(text)?;
     // What does not load must not be promoted: the server would refuse it and keep the old one.
     Bundle::load(&registry, &store.reader()?, &id)?;
@@ -93,6 +99,8 @@ fn told(args: &RegistryArgs, id: &BundleId) -> anyhow::Result<()> {
 fn chosen(registry: &Registry, id: Option<&str>) -> anyhow::Result<BundleId> {
     match id {
         Some(text) => Ok(BundleId::parse(text)?),
-        None => registry.current()?.ok_or_else(|| anyhow::anyhow!("no bundle is promoted; `shortlist train` makes one")),
+        None => {
+            registry.current()?.ok_or_else(|| anyhow::anyhow!("no bundle is promoted; `shortlist train` makes one"))
+        }
     }
 }

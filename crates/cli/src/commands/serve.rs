@@ -61,7 +61,6 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
-        tracing::info!(address = %listener.local_addr()?, "serving REST and gRPC; /docs and /openapi.json tell more");
         shortlist_gateway::serve(listener, service, metrics, stop_signal()).await?;
         Ok::<_, anyhow::Error>(())
     });
@@ -82,9 +81,9 @@ pub(crate) fn fold_log(store: &Store, config: &Config) -> anyhow::Result<Feature
     let mut state = FeatureState::new(Arc::clone(&config.events));
     let mut progress = ProgressBars::default();
     progress.begin("replaying the log", Some(head.0));
-    log.read(state.log_seq(), head, &mut |log_seq, record| {
+    log.read(state.log_seq(), head, |log_seq, record| {
         progress.at(log_seq.0);
-        state.apply(log_seq, &record).map_err(anyhow::Error::from)
+        Ok::<_, anyhow::Error>(state.apply(log_seq, &record)?)
     })?;
     progress.end(&format!("{} records", head.0));
     if state.unknown_events() > 0 {
@@ -131,7 +130,10 @@ fn watch_registry(
                     tracing::info!(bundle = id, "swapped");
                 }
                 Err(error) => {
-                    tracing::error!(error = format!("{error:#}"), "the promoted bundle cannot serve; the one in service stays");
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "the promoted bundle cannot serve; the one in service stays"
+                    );
                     refused = current;
                 }
             }

@@ -163,11 +163,11 @@ pub struct Contribution {
 impl RecommendResponse {
     /// An answer as it goes over the wire. `queue` is the wait before the first stage, `total` the
     /// time until now.
-    pub fn new(request_id: String, answer: Answer, queue: Duration, total: Duration) -> Self {
+    pub fn new(request_id: String, answer: &Answer, queue: Duration, total: Duration) -> Self {
         let mut timings = timings(queue, total);
         timings.extend(answer.timings.iter().map(|timing| (timing.stage.0, milliseconds(timing.elapsed))));
-        let items = answer.items.into_iter().map(|item| RecommendedItemView {
-            item_id: item.item_id.into(),
+        let items = answer.items.iter().map(|item| RecommendedItemView {
+            item_id: item.item_id.to_string(),
             score: item.score.get(),
             rank: count(item.rank),
             sources: item
@@ -175,12 +175,12 @@ impl RecommendResponse {
                 .iter()
                 .map(|hit| SourceView { source: hit.source.0, rank: count(hit.rank) })
                 .collect(),
-            explanation: item.explanation.map(ExplanationView::from),
+            explanation: item.explanation.as_ref().map(ExplanationView::from),
         });
         Self {
             request_id,
             items: items.collect(),
-            bundle: answer.bundle.map(String::from),
+            bundle: answer.bundle.as_ref().map(ToString::to_string),
             log_seq: answer.log_seq.0,
             degraded: answer.degraded.iter().map(|reason| reason.as_str()).collect(),
             timings,
@@ -188,14 +188,14 @@ impl RecommendResponse {
     }
 }
 
-impl From<Explanation> for ExplanationView {
-    fn from(explanation: Explanation) -> Self {
-        let contributions = explanation.contributions.into_iter();
+impl From<&Explanation> for ExplanationView {
+    fn from(explanation: &Explanation) -> Self {
+        let contributions = explanation.contributions.iter();
         Self {
             retrieval_score: explanation.retrieval_score.map(shortlist_types::Score::get),
             retrieval_rank: count(explanation.retrieval_rank),
             contributions: contributions
-                .map(|(feature, contribution)| Contribution { feature, contribution })
+                .map(|&(feature, contribution)| Contribution { feature, contribution })
                 .collect(),
         }
     }

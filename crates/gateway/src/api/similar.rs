@@ -55,16 +55,16 @@ pub struct SimilarItemView {
 
 impl SimilarResponse {
     /// An answer as it goes over the wire.
-    pub fn new(request_id: String, similar: Similar, queue: Duration, total: Duration) -> Self {
-        let items = similar.items.into_iter().enumerate().map(|(rank, item)| SimilarItemView {
-            item_id: item.item_id.into(),
+    pub fn new(request_id: String, similar: &Similar, queue: Duration, total: Duration) -> Self {
+        let items = similar.items.iter().enumerate().map(|(rank, item)| SimilarItemView {
+            item_id: item.item_id.to_string(),
             score: item.score.get(),
             rank: count(rank),
         });
         Self {
             request_id,
             items: items.collect(),
-            bundle: similar.bundle.map(String::from),
+            bundle: similar.bundle.as_ref().map(ToString::to_string),
             log_seq: similar.log_seq.0,
             degraded: similar.degraded.iter().map(|reason| reason.as_str()).collect(),
             timings: timings(queue, total),

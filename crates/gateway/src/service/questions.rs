@@ -27,7 +27,7 @@ impl Service {
                 histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
             }
             let request_id = received.request_id.to_string();
-            Ok(RecommendResponse::new(request_id, answer, queue, received.at.elapsed()))
+            Ok(RecommendResponse::new(request_id, &answer, queue, received.at.elapsed()))
         };
         let response = self.work(call, timeout, work).await?;
         tell_degraded(&response.degraded);
@@ -45,7 +45,7 @@ impl Service {
             let k = k_of(request.k.as_ref())?;
             let similar = recommender.similar(item_id.as_str(), k, &call.budget(timeout))?;
             let request_id = received.request_id.to_string();
-            Ok(SimilarResponse::new(request_id, similar, queue, received.at.elapsed()))
+            Ok(SimilarResponse::new(request_id, &similar, queue, received.at.elapsed()))
         };
         let response = self.work(call, timeout, work).await?;
         tell_degraded(&response.degraded);

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use shortlist_embedding::{IalsConfig, IalsModel};
+use shortlist_features::RequestFeatures;
+use shortlist_recommender::{Bundle, Models, Provenance};
+use shortlist_retrieval::{HnswConfig, HnswIndex};
+use shortlist_store::BundleId;
+use shortlist_types::{EmbeddingTable, ItemIdx, LogSeq, Timestamp};
+
+/// A bundle over the first 25 items: four dimensions, made by a formula instead of by training.
+pub(crate) fn bundle() -> Arc<Bundle> {
+    let values = (0..25 * 4_u8).map(|i| f32::from(i * 37 % 23) / 11.5 - 1.0).collect();
+    let table = Arc::new(EmbeddingTable::parse(4, (0..25).map(ItemIdx).collect(), values).unwrap());
+    let config = IalsConfig { dimensions: 4, ..IalsConfig::default() };
+    let width = RequestFeatures::width();
+    let ranker = serde_json::json!({
+        "features": width,
+        "intercept": -1.0,
+        "weights": vec![0.25; width],
+        "means": vec![0.5; width],
+        "deviations": vec![1.0; width],
+    });
+    let models = Models {
+        index: HnswIndex::build(Arc::clone(&table), &HnswConfig::default(), &mut |_| ()).unwrap(),
+        embedding: IalsModel::from_parts(table, &config).unwrap(),
+        ranker: Some(serde_json::from_value(ranker).unwrap()),
+    };
+    let provenance = Provenance {
+        code_version: "test".to_owned(),
+        arithmetic: "test".to_owned(),
+        seed: 0,
+        log_seq: LogSeq(0),
+        log_chain: Provenance::chain_text(0),
+        embeddings_until: Timestamp::EPOCH,
+        ranker_until: Timestamp::EPOCH,
+        trained_log_seq: LogSeq(0),
+        config: serde_json::Value::Null,
+    };
+    let id = BundleId::parse("b-0123456789abcdef").unwrap();
+    Arc::new(Bundle { id, models, provenance, report: serde_json::Value::Null })
+}

@@ -1,0 +1,111 @@
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::json;
+use shortlist_gateway::GatewayConfig;
+use shortlist_proto::v1;
+use tonic::Code;
+
+use crate::test_server::TestServer;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A server whose writer waits before it applies, until the sender sends or is dropped.
+fn gated(concurrency_max: usize) -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (entered, has_entered) = mpsc::channel();
+    let (release, gate) = mpsc::channel::<()>();
+    let config = GatewayConfig { concurrency_max, ..GatewayConfig::default() };
+    let before_apply = move || {
+        drop(entered.send(()));
+        drop(gate.recv());
+    };
+    (TestServer::start_with(config, Box::new(before_apply)), has_entered, release)
+}
+
+fn event(user_id: &str) -> v1::Event {
+    let text = str::to_owned;
+    v1::Event { user_id: text(user_id), item_id: text("a"), event_type: text("click"), ..v1::Event::default() }
+}
+
+#[test]
+fn both_protocols_share_the_places() {
+    let (server, has_entered, release) = gated(2);
+    let mut grpc = server.grpc();
+    std::thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            server.post("/v1/events", &json!({"user_id": "u", "item_id": "a", "event_type": "click"})).status
+        });
+        has_entered.recv_timeout(SOON).unwrap();
+        let mut second = grpc.clone();
+        let request = v1::IngestEventsRequest { events: vec![event("v")] };
+        let waiting = server.runtime.spawn(async move { second.ingest_events(request).await });
+        // The second one takes its place at some moment from here on; from then both protocols refuse.
+        let refused = loop {
+            let reply = server.post("/v1/recommend", &json!({}));
+            if reply.status != 200 {
+                break reply;
+            }
+        };
+        assert_eq!(refused.problem(429).0, "overloaded");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        let status = server.runtime.block_on(grpc.recommend(v1::RecommendRequest::default())).unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.metadata().get("shortlist-code").unwrap(), "overloaded");
+        assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+        // Who watches the server is never refused.
+        server.get("/healthz").expect(200);
+        server.get("/readyz").expect(200);
+        assert_eq!(server.get("/metrics").status, 200);
+        drop(release);
+        assert_eq!(rest.join().unwrap(), 200);
+        assert_eq!(server.runtime.block_on(waiting).unwrap().unwrap().into_inner().accepted, 1);
+    });
+    server.post("/v1/recommend", &json!({})).expect(200);
+}
+
+#[test]
+fn a_write_that_misses_its_deadline_says_so_and_keeps_its_place_until_it_is_done() {
+    let (server, has_entered, release) = gated(1);
+    let headers = [("content-type", "application/json"), ("x-request-timeout", "50")];
+    let body = json!({"user_id": "u", "item_id": "a", "event_type": "click"}).to_string();
+    let (code, _, detail) = server.send("POST", "/v1/events", &headers, body.as_bytes()).problem(504);
+    assert_eq!((code.as_str(), detail.as_str()), ("deadline_exceeded", "there was no answer within 50 ms; a write may still happen"));
+    has_entered.recv_timeout(SOON).unwrap();
+    assert_eq!(server.post("/v1/recommend", &json!({})).problem(429).0, "overloaded");
+    drop(release);
+    while server.post("/v1/recommend", &json!({})).status != 200 {}
+    assert_eq!(server.get("/readyz").expect(200)["log_seq"], 1);
+}
+
+#[test]
+fn a_grpc_deadline_is_the_callers_not_the_transports() {
+    let (server, _has_entered, _release) = gated(4);
+    let mut grpc = server.grpc();
+    let mut request = tonic::Request::new(v1::IngestEventsRequest { events: vec![event("u")] });
+    request.metadata_mut().insert("grpc-timeout", "50m".parse().unwrap());
+    let status = server.runtime.block_on(grpc.ingest_events(request)).unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert_eq!(status.metadata().get("shortlist-code").unwrap(), "deadline_exceeded");
+}
+
+#[test]
+fn a_shutdown_answers_what_is_in_flight() {
+    let (mut server, has_entered, release) = gated(4);
+    let mut grpc = server.grpc();
+    let url = format!("{}/v1/events", server.url);
+    let rest = std::thread::spawn(move || {
+        ureq::post(url).content_type("application/json").send(r#"{"user_id":"u","item_id":"a","event_type":"click"}"#)
+    });
+    has_entered.recv_timeout(SOON).unwrap();
+    let waiting =
+        server.runtime.spawn(async move { grpc.ingest_events(v1::IngestEventsRequest { events: vec![event("v")] }).await });
+    std::thread::sleep(Duration::from_millis(100));
+    // A connection that never says anything does not hold the shutdown up.
+    let _silent = std::net::TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let ended = server.shut_down();
+    std::thread::sleep(Duration::from_millis(50));
+    drop(release);
+    assert_eq!(rest.join().unwrap().unwrap().status(), 200);
+    server.runtime.block_on(waiting).unwrap().unwrap();
+    server.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), ended).await }).unwrap().unwrap();
+}

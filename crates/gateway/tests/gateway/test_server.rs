@@ -1,0 +1,182 @@
+use std::sync::{Arc, OnceLock};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+use shortlist_features::FeatureState;
+use shortlist_gateway::{GatewayConfig, Service};
+use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
+use shortlist_recommender::{Pipeline, PipelineConfig, Recommender};
+use shortlist_store::{Apply, LogWriter, Store};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+use ureq::http::Response;
+
+/// Runs before the records of a transaction are applied, on the writer's thread.
+pub(crate) type BeforeApply = Box<dyn FnMut() + Send>;
+
+/// A gateway that serves a temporary store on a free port.
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) runtime: Runtime,
+    pub(crate) recommender: Arc<Recommender>,
+    pub(crate) store: Store,
+    agent: ureq::Agent,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+/// What came back over REST.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl TestServer {
+    pub(crate) fn start() -> Self {
+        Self::start_with(GatewayConfig::default(), Box::new(|| ()))
+    }
+
+    pub(crate) fn start_with(config: GatewayConfig, mut before_apply: BeforeApply) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(dir.path()).unwrap();
+        let pipeline = Pipeline::new(PipelineConfig::default());
+        let recommender = Arc::new(Recommender::new(FeatureState::new(Arc::default()), pipeline));
+        let applied_to = Arc::clone(&recommender);
+        let apply: Apply = Box::new(move |records| {
+            before_apply();
+            applied_to.apply(records).unwrap();
+        });
+        let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
+        let service = Arc::new(Service::new(Arc::clone(&recommender), writer, &config).unwrap());
+
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = runtime.spawn(async move {
+            let shutdown = async { drop(stopped.await) };
+            shortlist_gateway::serve(listener, service, metrics(), shutdown).await.unwrap();
+        });
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let (stop, serving) = (Some(stop), Some(serving));
+        Self { url, runtime, recommender, store, agent, stop, serving, _dir: dir }
+    }
+
+    /// With 30 items `i0`..`i29`, each wanted by a few users: `i0` by the most.
+    pub(crate) fn with_catalogue() -> Self {
+        let server = Self::start();
+        let items: Vec<_> = (0..30)
+            .map(|i| json!({"item_id": format!("i{i}"), "attributes": {"genre": ["a", "b", "c"][i % 3], "price": i}}))
+            .collect();
+        server.post("/v1/items", &json!({"items": items})).expect(200);
+        let events: Vec<_> = (0..30)
+            .flat_map(|i| (0..(30 - i) / 3).map(move |u| (i, u)))
+            .map(|(i, u)| json!({"user_id": format!("u{u}"), "item_id": format!("i{i}"), "event_type": "view"}))
+            .collect();
+        server.post("/v1/events", &json!({"events": events})).expect(200);
+        server
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.agent.get(format!("{}{path}", self.url)).call().unwrap().into()
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Reply {
+        self.agent.delete(format!("{}{path}", self.url)).call().unwrap().into()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
+        self.send("PUT", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.agent.run(request.body(body).unwrap()).unwrap().into()
+    }
+
+    /// A connection for gRPC.
+    pub(crate) fn channel(&self) -> Channel {
+        self.runtime.block_on(Endpoint::from_shared(self.url.clone()).unwrap().connect()).unwrap()
+    }
+
+    pub(crate) fn grpc(&self) -> ShortlistServiceClient<Channel> {
+        ShortlistServiceClient::new(self.channel())
+    }
+
+    /// Starts the shutdown and gives what ends when the server has.
+    pub(crate) fn shut_down(&mut self) -> JoinHandle<()> {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.serving.take().unwrap()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let (Some(stop), Some(serving)) = (self.stop.take(), self.serving.take()) {
+            drop(stop);
+            let ended = self.runtime.block_on(serving);
+            assert!(std::thread::panicking() || ended.is_ok());
+        }
+    }
+}
+
+impl From<Response<ureq::Body>> for Reply {
+    fn from(mut response: Response<ureq::Body>) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The JSON of a reply that must have this status.
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// The code, the field and the detail of a problem that must have this status.
+    pub(crate) fn problem(&self, status: u16) -> (String, Option<String>, String) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        let problem = self.expect(status);
+        let text = |name: &str| problem[name].as_str().map(str::to_owned);
+        assert_eq!(problem["status"], status);
+        let code = text("code").unwrap();
+        assert_eq!(text("type").unwrap(), format!("urn:shortlist:problem:{code}"));
+        assert!(text("title").is_some());
+        (code, text("field"), text("detail").unwrap())
+    }
+}
+
+/// Recommended ids in order.
+pub(crate) fn ids(answer: &Value) -> Vec<String> {
+    let items = answer["items"].as_array().unwrap();
+    items.iter().map(|item| item["item_id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// One recorder for the process, shared by all tests of this binary.
+fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| shortlist_gateway::install_metrics().unwrap()).clone()
+}
