@@ -4,10 +4,12 @@ use serde_json::Number;
 use shortlist_recommender::Deadline;
 use shortlist_types::InvalidInput;
 use shortlist_types::limits::{DEADLINE_MS_MAX, DEADLINE_MS_MIN};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use crate::api::whole_number;
-use crate::limits::DEADLINE_RESERVE_MAX;
+use crate::api_error::ApiError;
+use crate::limits::DEADLINE_GRACE;
 use crate::received::Received;
 
 /// An admitted request. It holds its place until it is dropped, which is when the work is done, not
@@ -21,16 +23,39 @@ pub(crate) struct Call {
 
 impl Call {
     /// How long an answer may take: the earlier of what the request and the protocol say.
-    pub(crate) fn timeout(&self, deadline_ms: Option<&Number>, default: Duration) -> Result<Duration, InvalidInput> {
+    pub(crate) fn patience(&self, deadline_ms: Option<&Number>, default: Duration) -> Result<Patience, InvalidInput> {
         let asked = deadline_ms.map(|number| whole_number("deadline_ms", number, DEADLINE_MS_MIN, DEADLINE_MS_MAX));
         let asked = asked.transpose()?.map(Duration::from_millis);
-        Ok([asked, self.timeout].into_iter().flatten().min().unwrap_or(default))
+        let timeout = [asked, self.timeout].into_iter().flatten().min().unwrap_or(default);
+        // A client whose transport gives up at a moment hears only what was said before it.
+        let last = self.timeout.map(|timeout| timeout - timeout / 20);
+        let limit = last.map_or(timeout + DEADLINE_GRACE, |last| last.min(timeout + DEADLINE_GRACE));
+        Ok(Patience { received: self.received, timeout, limit })
+    }
+}
+
+/// How long a request is worked on, counted from its arrival.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    received: Received,
+    timeout: Duration,
+    limit: Duration,
+}
+
+impl Patience {
+    /// When the stages must be done: a tenth is kept for the way back.
+    pub(crate) fn budget(&self) -> Deadline {
+        Deadline::after((self.timeout - self.timeout / 10).saturating_sub(self.received.at.elapsed()))
     }
 
-    /// When the stages must be done so that the answer still arrives in time.
-    pub(crate) fn budget(&self, timeout: Duration) -> Deadline {
-        let reserve = (timeout / 10).min(DEADLINE_RESERVE_MAX);
-        Deadline::after((timeout - reserve).saturating_sub(self.received.at.elapsed()))
+    /// Waits for an answer until it would come too late.
+    pub(crate) async fn wait<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, ApiError> {
+        match timeout_at(Instant::from_std(self.received.at + self.limit), answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            // Whoever owed the answer is gone without one.
+            Ok(Err(_)) => Err(ApiError::Internal),
+            Err(_) => Err(ApiError::DeadlineExceeded { timeout_ms: self.timeout.as_millis() }),
+        }
     }
 }
 

@@ -40,7 +40,5 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after its deadline an answer is still waited for: the stages watch the deadline
 /// themselves and then answer with less.
 pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(20);
-/// Part of a deadline kept for the way back: a tenth, and at most this.
-pub(crate) const DEADLINE_RESERVE_MAX: Duration = Duration::from_millis(5);
 /// How long a group of streamed events is collected before it is written.
 pub(crate) const STREAM_GROUP_WAIT: Duration = Duration::from_millis(5);

@@ -23,8 +23,7 @@ pub(crate) const LOG_SEQ: &str = "shortlist_log_seq";
 /// go on showing the bundles before it.
 pub(crate) const BUNDLE_INFO: &str = "shortlist_bundle_info";
 
-const REQUEST_BUCKETS: [f64; 14] =
-    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const REQUEST_BUCKETS: [f64; 14] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 const STAGE_BUCKETS: [f64; 12] =
     [0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1];
 

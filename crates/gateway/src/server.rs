@@ -42,6 +42,8 @@ pub async fn serve(
         .fallback(answer_unknown)
         .layer(axum::middleware::from_fn(observe::observe));
 
+    keep_up(&service, &metrics, &health).await;
+
     let mut connections = JoinSet::new();
     let (stop, stopped) = watch::channel(());
     let mut upkeep = interval(UPKEEP_INTERVAL);

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
     if args.json {
         let request_id = uuid::Uuid::now_v7().to_string();
-        return output::json(&RecommendResponse::new(request_id, answer, Duration::ZERO, started.elapsed()));
+        return output::json(&RecommendResponse::new(request_id, &answer, Duration::ZERO, started.elapsed()));
     }
     recommender.read(|state| print_answer(state, &args.user, &answer));
     Ok(())

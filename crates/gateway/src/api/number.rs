@@ -5,15 +5,11 @@ use shortlist_types::limits::K_MAX;
 use crate::limits::K_DEFAULT;
 
 /// A whole number from `least` to `most`.
-pub(crate) fn whole_number(
-    field: &'static str,
-    number: &Number,
-    least: u64,
-    most: u64,
-) -> Result<u64, InvalidInput> {
-    number.as_u64().filter(|value| (least..=most).contains(value)).ok_or_else(|| {
-        InvalidInput::new(field, format!("must be a whole number from {least} to {most}, got {number}"))
-    })
+pub(crate) fn whole_number(field: &'static str, number: &Number, least: u64, most: u64) -> Result<u64, InvalidInput> {
+    number
+        .as_u64()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| InvalidInput::new(field, format!("must be a whole number from {least} to {most}, got {number}")))
 }
 
 /// How many items an answer has.

@@ -62,9 +62,10 @@ impl RecommendRequest {
             let reason = format!("unknown surface {surface:?}; known are {DEFAULT_SURFACE}");
             return Err(InvalidInput::new("surface", reason));
         }
-        let exclude = self.exclude.iter().enumerate().map(|(i, id)| {
-            ItemId::parse(id).map_err(|error| InvalidInput::new(format!("exclude[{i}]"), error.reason))
-        });
+        let exclude =
+            self.exclude.iter().enumerate().map(|(i, id)| {
+                ItemId::parse(id).map_err(|error| InvalidInput::new(format!("exclude[{i}]"), error.reason))
+            });
         let recent = self.recent.into_iter().enumerate();
         let recent = recent.map(|(i, event)| event.parse(now).map_err(|error| error.within(format!("recent[{i}]"))));
         Ok(Request {

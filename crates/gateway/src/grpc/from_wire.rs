@@ -6,9 +6,7 @@ use serde_json::Number;
 use shortlist_proto::v1::{self, attribute_value::Value};
 use shortlist_types::InvalidInput;
 
-use crate::api::{
-    AttributeInput, EventBody, ItemBody, Moment, RecentBody, RecommendRequest, SimilarRequest, UserBody,
-};
+use crate::api::{AttributeInput, EventBody, ItemBody, Moment, RecentBody, RecommendRequest, SimilarRequest, UserBody};
 
 pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendRequest, InvalidInput> {
     let v1::RecommendRequest { user_id, surface, k, exclude, recent, deadline_ms, explain } = message;
@@ -61,10 +59,7 @@ pub(super) fn item(message: v1::Item) -> Result<ItemBody, InvalidInput> {
 }
 
 pub(super) fn user(message: v1::User) -> Result<UserBody, InvalidInput> {
-    Ok(UserBody {
-        user_id: Some(message.user_id),
-        attributes: attributes("attributes", message.attributes)?,
-    })
+    Ok(UserBody { user_id: Some(message.user_id), attributes: attributes("attributes", message.attributes)? })
 }
 
 fn moment(time: prost_types::Timestamp) -> Moment {

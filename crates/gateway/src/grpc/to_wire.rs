@@ -29,10 +29,10 @@ fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {
 }
 
 fn explained(explanation: ExplanationView) -> v1::Explanation {
-    let contributions = explanation.contributions.iter().map(|one| v1::Contribution {
-        feature: one.feature.to_owned(),
-        contribution: one.contribution,
-    });
+    let contributions = explanation
+        .contributions
+        .iter()
+        .map(|one| v1::Contribution { feature: one.feature.to_owned(), contribution: one.contribution });
     v1::Explanation {
         retrieval_score: explanation.retrieval_score,
         retrieval_rank: explanation.retrieval_rank,
@@ -42,11 +42,8 @@ fn explained(explanation: ExplanationView) -> v1::Explanation {
 
 pub(super) fn similar(response: SimilarResponse) -> v1::SimilarResponse {
     let SimilarResponse { request_id, items, bundle, log_seq, degraded, timings } = response;
-    let items = items.into_iter().map(|item| v1::SimilarItem {
-        item_id: item.item_id,
-        score: item.score,
-        rank: item.rank,
-    });
+    let items =
+        items.into_iter().map(|item| v1::SimilarItem { item_id: item.item_id, score: item.score, rank: item.rank });
     v1::SimilarResponse {
         request_id,
         items: items.collect(),
@@ -67,11 +64,7 @@ pub(super) fn change(response: ChangeResponse) -> v1::ChangeResponse {
 }
 
 pub(super) fn item(item: ItemView) -> v1::Item {
-    v1::Item {
-        item_id: item.item_id.into(),
-        attributes: attributes(&item.attributes),
-        available: Some(item.available),
-    }
+    v1::Item { item_id: item.item_id.into(), attributes: attributes(&item.attributes), available: Some(item.available) }
 }
 
 pub(super) fn user(user: UserView) -> v1::User {

@@ -46,15 +46,9 @@ pub(crate) fn router(service: Arc<Service>, metrics: PrometheusHandle) -> Result
         .route("/v1/similar", post(questions::similar))
         .route("/v1/events", post(events::ingest))
         .route("/v1/items", post(catalog::put_items))
-        .route(
-            "/v1/items/{item_id}",
-            get(catalog::get_item).put(catalog::put_item).delete(catalog::delete_item),
-        )
+        .route("/v1/items/{item_id}", get(catalog::get_item).put(catalog::put_item).delete(catalog::delete_item))
         .route("/v1/users", post(catalog::put_users))
-        .route(
-            "/v1/users/{user_id}",
-            get(catalog::get_user).put(catalog::put_user).delete(catalog::delete_user),
-        )
+        .route("/v1/users/{user_id}", get(catalog::get_user).put(catalog::put_user).delete(catalog::delete_user))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))

@@ -35,7 +35,8 @@ pub(super) async fn metrics(State(state): State<RestState>) -> Response {
     let Readiness { bundle, .. } = state.service.readiness();
     let mut text = state.metrics.render();
     let help = "The bundle of models that serves.";
-    let info = format!("# HELP {BUNDLE_INFO} {help}\n# TYPE {BUNDLE_INFO} gauge\n{BUNDLE_INFO}{{bundle=\"{bundle}\"}} 1\n");
+    let info =
+        format!("# HELP {BUNDLE_INFO} {help}\n# TYPE {BUNDLE_INFO} gauge\n{BUNDLE_INFO}{{bundle=\"{bundle}\"}} 1\n");
     text.push_str(&info);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

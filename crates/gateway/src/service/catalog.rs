@@ -29,7 +29,7 @@ impl Service {
 
     /// One entry of the catalogue.
     pub(crate) async fn get_item(&self, call: Call, item_id: String) -> Result<ItemView, ApiError> {
-        let timeout = call.timeout(None, self.default_timeout)?;
+        let patience = call.patience(None, self.default_timeout)?;
         let recommender = Arc::clone(&self.recommender);
         let work = move |_: Call| {
             let item_id = ItemId::parse(&item_id)?;
@@ -42,7 +42,7 @@ impl Service {
                 found.ok_or_else(|| ApiError::ItemNotFound { item_id: item_id.to_string() })?;
             Ok(ItemView { item_id, attributes, available })
         };
-        self.work(call, timeout, work).await
+        self.work(call, patience, work).await
     }
 
     /// Takes an item out of the catalogue, if it is there.
@@ -81,7 +81,7 @@ impl Service {
     /// What is known of a user. The state does not keep whether he was ever described: one without
     /// attributes and without events counts as unknown.
     pub(crate) async fn get_user(&self, call: Call, user_id: String) -> Result<UserView, ApiError> {
-        let timeout = call.timeout(None, self.default_timeout)?;
+        let patience = call.patience(None, self.default_timeout)?;
         let recommender = Arc::clone(&self.recommender);
         let work = move |_: Call| {
             let user_id = UserId::parse(&user_id)?;
@@ -93,7 +93,7 @@ impl Service {
             let attributes = attributes.ok_or_else(|| ApiError::UserNotFound { user_id: user_id.to_string() })?;
             Ok(UserView { user_id, attributes })
         };
-        self.work(call, timeout, work).await
+        self.work(call, patience, work).await
     }
 
     /// Withdraws a user's description, if there is one.

@@ -14,13 +14,11 @@ use std::time::Duration;
 use shortlist_recommender::Recommender;
 use shortlist_store::LogWriter;
 use shortlist_types::EventTypes;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Semaphore;
 
 use crate::api::Readiness;
 use crate::api_error::ApiError;
-use crate::call::Call;
-use crate::limits::DEADLINE_GRACE;
+use crate::call::{Call, Patience};
 use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
@@ -92,17 +90,15 @@ impl Service {
         Ok(Call { received, timeout, _place: place })
     }
 
-    /// Runs `work` on the workers and waits for it until shortly after the deadline. The work owns
-    /// the call: the place is taken for as long as it runs.
+    /// Runs `work` on the workers and waits for it as long as the caller does. The work owns the
+    /// call: the place is taken for as long as it runs.
     async fn work<T: Send + 'static>(
         &self,
         call: Call,
-        timeout: Duration,
+        patience: Patience,
         work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let received = call.received;
-        let answer = self.workers.run(move || work(call));
-        wait(answer, received, timeout).await?
+        patience.wait(self.workers.run(move || work(call))).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
@@ -112,16 +108,5 @@ impl Service {
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         self.workers.run(work).await.map_err(|_| ApiError::Internal)?
-    }
-}
-
-/// Waits until shortly after the deadline of a request.
-async fn wait<T>(answer: oneshot::Receiver<T>, received: Received, timeout: Duration) -> Result<T, ApiError> {
-    let until = Instant::from_std(received.at + timeout + DEADLINE_GRACE);
-    match timeout_at(until, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        // Whoever owed the answer is gone without one.
-        Ok(Err(_)) => Err(ApiError::Internal),
-        Err(_) => Err(ApiError::DeadlineExceeded { timeout_ms: timeout.as_millis() }),
     }
 }

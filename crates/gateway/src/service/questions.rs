@@ -11,43 +11,39 @@ use crate::metric::{DEGRADED, STAGE_SECONDS};
 
 impl Service {
     /// Which k items should this user see now?
-    pub(crate) async fn recommend(
-        &self,
-        call: Call,
-        request: RecommendRequest,
-    ) -> Result<RecommendResponse, ApiError> {
-        let timeout = call.timeout(request.deadline_ms.as_ref(), self.default_timeout)?;
+    pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
+        let patience = call.patience(request.deadline_ms.as_ref(), self.default_timeout)?;
         let recommender = Arc::clone(&self.recommender);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();
             let request = request.parse(received.now)?;
-            let answer = recommender.recommend(&request, received.now, &call.budget(timeout))?;
+            let answer = recommender.recommend(&request, received.now, &patience.budget())?;
             for timing in &answer.timings {
                 histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
             }
             let request_id = received.request_id.to_string();
             Ok(RecommendResponse::new(request_id, &answer, queue, received.at.elapsed()))
         };
-        let response = self.work(call, timeout, work).await?;
+        let response = self.work(call, patience, work).await?;
         tell_degraded(&response.degraded);
         Ok(response)
     }
 
     /// Which items are most like this one?
     pub(crate) async fn similar(&self, call: Call, request: SimilarRequest) -> Result<SimilarResponse, ApiError> {
-        let timeout = call.timeout(None, self.default_timeout)?;
+        let patience = call.patience(None, self.default_timeout)?;
         let recommender = Arc::clone(&self.recommender);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();
             let item_id = ItemId::parse(&request.item_id)?;
             let k = k_of(request.k.as_ref())?;
-            let similar = recommender.similar(item_id.as_str(), k, &call.budget(timeout))?;
+            let similar = recommender.similar(item_id.as_str(), k, &patience.budget())?;
             let request_id = received.request_id.to_string();
             Ok(SimilarResponse::new(request_id, &similar, queue, received.at.elapsed()))
         };
-        let response = self.work(call, timeout, work).await?;
+        let response = self.work(call, patience, work).await?;
         tell_degraded(&response.degraded);
         Ok(response)
     }

@@ -6,7 +6,7 @@ use shortlist_types::limits::BATCH_MAX;
 use shortlist_types::{InvalidInput, LogRecord};
 use tokio::sync::oneshot;
 
-use super::{Service, wait};
+use super::Service;
 use crate::api::{EventBody, IngestResponse};
 use crate::api_error::ApiError;
 use crate::call::Call;
@@ -32,7 +32,9 @@ impl Service {
             check_batch("events", events.len())?;
             let records = (before..).zip(events).map(|(i, event)| {
                 let event = event.parse(received.now, &types);
-                event.map(LogRecord::Event).map_err(|error| if batch { error.within(format!("events[{i}]")) } else { error })
+                event
+                    .map(LogRecord::Event)
+                    .map_err(|error| if batch { error.within(format!("events[{i}]")) } else { error })
             });
             Ok(records.collect::<Result<_, _>>()?)
         });
@@ -53,8 +55,7 @@ impl Service {
         call: Call,
         make: impl FnOnce(&Received) -> Result<Vec<LogRecord>, ApiError> + Send + 'static,
     ) -> Result<IngestResponse, ApiError> {
-        let timeout = call.timeout(None, WRITE_TIMEOUT)?;
-        let received = call.received;
+        let patience = call.patience(None, WRITE_TIMEOUT)?;
         let writer = Arc::clone(&self.writer);
         let submit = move |call: Call| {
             let records = make(&call.received)?;
@@ -68,8 +69,8 @@ impl Service {
             writer.submit(records, Box::new(done))?;
             Ok(outcome)
         };
-        let outcome = self.work(call, timeout, submit).await?;
-        let appended = wait(outcome, received, timeout).await??;
+        let outcome = self.work(call, patience, submit).await?;
+        let appended = patience.wait(outcome).await??;
         let mut response = IngestResponse::default();
         for one in appended {
             match one {

@@ -9,7 +9,7 @@ use shortlist_types::{EmbeddingTable, ItemIdx, LogSeq, Timestamp};
 
 /// A bundle over the first 25 items: four dimensions, made by a formula instead of by training.
 pub(crate) fn bundle() -> Arc<Bundle> {
-    let values = (0..25 * 4_u8).map(|i| f32::from(i * 37 % 23) / 11.5 - 1.0).collect();
+    let values = (0..25 * 4_u16).map(|i| f32::from(i * 37 % 23) / 11.5 - 1.0).collect();
     let table = Arc::new(EmbeddingTable::parse(4, (0..25).map(ItemIdx).collect(), values).unwrap());
     let config = IalsConfig { dimensions: 4, ..IalsConfig::default() };
     let width = RequestFeatures::width();

@@ -55,7 +55,10 @@ fn a_batch_is_put_whole_or_not_at_all() {
     assert_eq!(field.as_deref(), Some("items[0].item_id"));
     assert_eq!(server.get("/v1/items/c").status, 404);
     let (_, field, detail) = server.put("/v1/items/a", &json!({"item_id": "b"})).problem(400);
-    assert_eq!((field.as_deref(), detail.as_str()), (Some("item_id"), r#"item_id: must be "a" as in the path, or absent, got "b""#));
+    assert_eq!(
+        (field.as_deref(), detail.as_str()),
+        (Some("item_id"), r#"item_id: must be "a" as in the path, or absent, got "b""#)
+    );
 }
 
 #[test]

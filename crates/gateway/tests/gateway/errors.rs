@@ -12,16 +12,8 @@ fn bad_questions_are_refused_with_the_field_and_its_range() {
         (r#"{"k":-5}"#, "k", "k: must be a whole number from 1 to 500, got -5"),
         (r#"{"k":99999999999999999999999}"#, "k", "k: must be a whole number from 1 to 500, got 1e+23"),
         (r#"{"k":"ten"}"#, "k", r#"k: invalid type: string "ten", expected a JSON number at line 1 column 10"#),
-        (
-            r#"{"surface":"cart"}"#,
-            "surface",
-            r#"surface: unknown surface "cart"; known are home"#,
-        ),
-        (
-            r#"{"deadline_ms":10001}"#,
-            "deadline_ms",
-            "deadline_ms: must be a whole number from 1 to 10000, got 10001",
-        ),
+        (r#"{"surface":"cart"}"#, "surface", r#"surface: unknown surface "cart"; known are home"#),
+        (r#"{"deadline_ms":10001}"#, "deadline_ms", "deadline_ms: must be a whole number from 1 to 10000, got 10001"),
         (r#"{"user_id":""}"#, "user_id", "user_id: must not be empty"),
         (r#"{"exclude":["a",""]}"#, "exclude[1]", "exclude[1]: must not be empty"),
         (
@@ -111,7 +103,8 @@ fn routes_methods_and_bodies_that_do_not_fit_are_problems_too() {
 #[test]
 fn errors_say_nothing_of_the_inside() {
     let server = TestServer::start();
-    let bodies = ["[1]", "{", r#"{"k":{}}"#, r#"{"recent":[[]]}"#, r#"{"exclude":7}"#, r#"{"explain":7}"#, r#"{"user_id":7}"#];
+    let bodies =
+        ["[1]", "{", r#"{"k":{}}"#, r#"{"recent":[[]]}"#, r#"{"exclude":7}"#, r#"{"explain":7}"#, r#"{"user_id":7}"#];
     for body in bodies {
         let text = server.send("POST", "/v1/recommend", &JSON, body.as_bytes()).text;
         for inside in ["struct", "enum", "src/", "shortlist_", "::", "RecentBody", "f32", "usize", "variant"] {

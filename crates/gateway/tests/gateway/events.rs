@@ -37,9 +37,17 @@ fn one_bad_event_refuses_the_batch_and_is_named() {
         (json!({"user_id": "u", "event_type": "click"}), "events[1].item_id", "missing field `item_id`"),
         (json!({"user_id": "", "item_id": "a", "event_type": "click"}), "events[1].user_id", "must not be empty"),
         (json!({"user_id": "u", "item_id": "a\u{202e}", "event_type": "click"}), "events[1].item_id", "U+202E"),
-        (json!({"user_id": "u", "item_id": "a", "event_type": "klick"}), "events[1].event_type", "known are click, hide"),
+        (
+            json!({"user_id": "u", "item_id": "a", "event_type": "klick"}),
+            "events[1].event_type",
+            "known are click, hide",
+        ),
         (json!({"user_id": "u", "item_id": "a", "event_type": "click", "value": 1e39}), "events[1].value", "range"),
-        (json!({"user_id": "u", "item_id": "a", "event_type": "click", "position": -1}), "events[1].position", "got -1"),
+        (
+            json!({"user_id": "u", "item_id": "a", "event_type": "click", "position": -1}),
+            "events[1].position",
+            "got -1",
+        ),
         (
             json!({"user_id": "u", "item_id": "a", "event_type": "click", "timestamp": "2999-01-01T00:00:00Z"}),
             "events[1].timestamp",
@@ -50,7 +58,11 @@ fn one_bad_event_refuses_the_batch_and_is_named() {
             "events[1].timestamp",
             "RFC 3339",
         ),
-        (json!({"user_id": "u", "item_id": "a", "event_type": "click", "extra": 1}), "events[1].extra", "unknown field"),
+        (
+            json!({"user_id": "u", "item_id": "a", "event_type": "click", "extra": 1}),
+            "events[1].extra",
+            "unknown field",
+        ),
         (
             json!({"user_id": "u", "item_id": "a", "event_type": "click", "context": {"x": null}}),
             "events[1].context.x",
@@ -68,7 +80,8 @@ fn one_bad_event_refuses_the_batch_and_is_named() {
         assert_eq!(field.as_deref(), Some("events"));
         assert!(detail.contains("must have 1 to 1000 entries"), "{detail}");
     }
-    let (_, field, _) = server.post("/v1/events", &json!({"user_id": "u", "item_id": "a", "event_type": "?"})).problem(400);
+    let (_, field, _) =
+        server.post("/v1/events", &json!({"user_id": "u", "item_id": "a", "event_type": "?"})).problem(400);
     assert_eq!(field.as_deref(), Some("event_type"));
     assert_eq!(log_length(&server), 0);
 }

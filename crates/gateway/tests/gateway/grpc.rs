@@ -29,8 +29,8 @@ fn both_protocols_give_the_same_answer_item_by_item() {
     for with_bundle in [false, true] {
         server.recommender.swap(with_bundle.then(bundle));
         for user in ["u0", "u1", "u5", "nobody"] {
-            let rest =
-                server.post("/v1/recommend", &json!({"user_id": user, "k": 12, "explain": true, "deadline_ms": 10_000}));
+            let rest = server
+                .post("/v1/recommend", &json!({"user_id": user, "k": 12, "explain": true, "deadline_ms": 10_000}));
             let rest = rest.expect(200);
             let request = v1::RecommendRequest {
                 user_id: Some(user.to_owned()),
@@ -55,7 +55,8 @@ fn both_protocols_give_the_same_answer_item_by_item() {
     let rest = server.post("/v1/similar", &json!({"item_id": "i1"})).expect(200);
     let request = v1::SimilarRequest { item_id: "i1".to_owned(), k: None };
     let answer = server.runtime.block_on(grpc.similar(request)).unwrap().into_inner();
-    let items = answer.items.iter().map(|item| json!({"item_id": item.item_id, "score": item.score, "rank": item.rank}));
+    let items =
+        answer.items.iter().map(|item| json!({"item_id": item.item_id, "score": item.score, "rank": item.rank}));
     assert_eq!(json!(items.collect::<Vec<_>>()), rest["items"]);
 }
 
@@ -85,7 +86,10 @@ fn errors_carry_the_same_code_and_text_as_over_rest() {
     let bad_k = v1::RecommendRequest { k: Some(0), ..v1::RecommendRequest::default() };
     let status = run.block_on(grpc.recommend(bad_k)).unwrap_err();
     let (_, _, detail) = server.post("/v1/recommend", &json!({"k": 0})).problem(400);
-    assert_eq!((status.code(), code_of(&status), status.message()), (Code::InvalidArgument, "invalid_input", detail.as_str()));
+    assert_eq!(
+        (status.code(), code_of(&status), status.message()),
+        (Code::InvalidArgument, "invalid_input", detail.as_str())
+    );
 
     let nothing = v1::SimilarRequest { item_id: "nothing".to_owned(), k: None };
     let status = run.block_on(grpc.similar(nothing)).unwrap_err();
@@ -139,7 +143,10 @@ fn the_catalogue_is_the_same_from_both_sides() {
     assert_eq!(run.block_on(grpc.get_item(v1::GetItemRequest { item_id: id() })).unwrap().into_inner(), item);
     let items = vec![v1::Item { item_id: "b".to_owned(), ..v1::Item::default() }; 2];
     assert_eq!(run.block_on(grpc.put_items(v1::PutItemsRequest { items })).unwrap().into_inner().accepted, 2);
-    assert_eq!(run.block_on(grpc.delete_item(v1::DeleteItemRequest { item_id: id() })).unwrap().into_inner().accepted, 1);
+    assert_eq!(
+        run.block_on(grpc.delete_item(v1::DeleteItemRequest { item_id: id() })).unwrap().into_inner().accepted,
+        1
+    );
     let status = run.block_on(grpc.get_item(v1::GetItemRequest { item_id: id() })).unwrap_err();
     assert_eq!((status.code(), code_of(&status)), (Code::NotFound, "item_not_found"));
 
@@ -203,10 +210,10 @@ macro_rules! listed_services {
             message_request: Some(MessageRequest::ListServices(String::new())),
         };
         $server.runtime.block_on(async {
-            let channel = tonic::transport::Endpoint::from_shared($server.url.clone()).unwrap().connect().await.unwrap();
+            let channel =
+                tonic::transport::Endpoint::from_shared($server.url.clone()).unwrap().connect().await.unwrap();
             let mut client = $version::server_reflection_client::ServerReflectionClient::new(channel);
-            let mut replies =
-                client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+            let mut replies = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
             match replies.message().await.unwrap().unwrap().message_response {
                 Some(MessageResponse::ListServicesResponse(list)) => {
                     list.service.into_iter().map(|service| service.name).collect::<Vec<_>>()

@@ -13,7 +13,10 @@ fn the_description_in_the_repository_is_the_one_that_is_served() {
         std::fs::write(&path, &served.text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == served.text, "docs/openapi.json differs; run this test with UPDATE_OPENAPI=1 and look at the change");
+    assert!(
+        kept == served.text,
+        "docs/openapi.json differs; run this test with UPDATE_OPENAPI=1 and look at the change"
+    );
 }
 
 #[test]

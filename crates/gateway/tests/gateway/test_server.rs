@@ -70,7 +70,10 @@ impl TestServer {
     pub(crate) fn with_catalogue() -> Self {
         let server = Self::start();
         let items: Vec<_> = (0..30)
-            .map(|i| json!({"item_id": format!("i{i}"), "attributes": {"genre": ["a", "b", "c"][i % 3], "price": i}}))
+            .map(|i| {
+                let genre = ["a", "b", "c"][i % 3];
+                json!({"item_id": format!("i{i}"), "attributes": {"genre": genre, "price": i}})
+            })
             .collect();
         server.post("/v1/items", &json!({"items": items})).expect(200);
         let events: Vec<_> = (0..30)

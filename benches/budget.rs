@@ -1,0 +1,188 @@
+//! The budget check: does the service answer 99 of 100 requests within 100 ms?
+//!
+//! Starts the real binary on a store with a synthetic world and drives it in an open loop: questions
+//! over REST and over gRPC, and events that it has to make durable meanwhile. Exits with 1 when the
+//! budget is broken, when anything was refused or failed, or when the answers were in time only
+//! because too many of them were degraded.
+//!
+//! Driver and server share one machine, so the numbers hold less than the server could do alone.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
+
+#[allow(dead_code, reason = "every benchmark uses its part of the clients")]
+mod client;
+mod load;
+#[allow(dead_code, reason = "every benchmark uses its part of the world")]
+mod world;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+
+use crate::load::{Driver, Kind, Tally, Traffic, plan};
+use crate::world::{SEED, Size, World, is_smoke};
+
+/// The promise: 99 of 100 answers in this many milliseconds.
+const P99_MS_MAX: f64 = 100.0;
+/// Answers that may be degraded, as a share: more would mean that the budget is kept by doing less.
+const DEGRADED_SHARE_MAX: f64 = 0.01;
+/// Questions per second over each protocol.
+const RATE_DEFAULT: f64 = 200.0;
+/// Events per second beside them.
+const EVENTS_PER_SECOND: f64 = 20.0;
+const SECONDS_DEFAULT: f64 = 20.0;
+/// Driven before, and not counted.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How long a server may replay its log and check its bundle.
+const START_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Drives the real service in an open loop and fails when p99 exceeds 100 ms.
+#[derive(Parser)]
+#[command(name = "budget")]
+struct Args {
+    /// Items of the catalogue [default: SHORTLIST_BENCH_ITEMS, or 100000]
+    #[arg(long)]
+    items: Option<usize>,
+    /// Questions per second over each protocol
+    #[arg(long, default_value_t = RATE_DEFAULT)]
+    rate: f64,
+    /// Seconds that are counted, after a warm-up of 2
+    #[arg(long, default_value_t = SECONDS_DEFAULT)]
+    seconds: f64,
+    /// What cargo and test runners pass to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[arg(long, hide = true)]
+    test: bool,
+    #[arg(hide = true)]
+    filters: Vec<String>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut args = Args::parse();
+    if is_smoke() {
+        // That it runs, not how fast.
+        (args.rate, args.seconds) = (50.0, 1.0);
+    }
+    let warm_up = if is_smoke() { Duration::ZERO } else { WARM_UP };
+    let size = Size::choose(args.items)?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    World::make(size)?.into_store(folder.path())?;
+
+    let driver = Driver::new()?;
+    let server = Server::start(folder.path(), &driver)?;
+    let rates = [(Kind::Rest, args.rate), (Kind::Grpc, args.rate), (Kind::Event, EVENTS_PER_SECOND)];
+    let duration = warm_up + Duration::try_from_secs_f64(args.seconds)?;
+    let planned = plan(&rates, duration, (size.users, size.items), SEED)?;
+    let traffic = Traffic { address: server.address, planned, warm_up };
+    let tallies = driver.run(&traffic)?;
+    let memory = server.memory_mib();
+    drop(server);
+
+    println!(
+        "{} items, {} users; open loop for {} s: {}/s REST + {}/s gRPC + {EVENTS_PER_SECOND}/s events",
+        size.items, size.users, args.seconds, args.rate, args.rate
+    );
+    println!("driver and server share this machine's {} cores", std::thread::available_parallelism()?);
+    if let Some(mib) = memory {
+        println!("server's resident memory at the end: {mib} MiB");
+    }
+    print_table(&tallies);
+    let broken = violations(&tallies);
+    if is_smoke() {
+        println!("short round: not judged");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if broken.is_empty() {
+        println!("budget kept: p99 within {P99_MS_MAX} ms, nothing refused, nothing failed");
+        return Ok(ExitCode::SUCCESS);
+    }
+    broken.iter().for_each(|line| println!("BUDGET BROKEN: {line}"));
+    Ok(ExitCode::FAILURE)
+}
+
+fn print_table(tallies: &[(Kind, Tally)]) {
+    println!("\n| requests | sent | ok | degraded | refused | failed | p50 ms | p90 ms | p99 ms | p99.9 ms | max ms |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for (kind, tally) in tallies {
+        let Tally { sent, ok, degraded, refused, failed, .. } = tally;
+        let [p50, p90, p99, p999] = [50.0, 90.0, 99.0, 99.9].map(|percentile| tally.percentile_ms(percentile));
+        println!(
+            "| {} | {sent} | {ok} | {degraded} | {refused} | {failed} | {p50:.1} | {p90:.1} | {p99:.1} | {p999:.1} | {:.1} |",
+            kind.name(),
+            tally.max_ms(),
+        );
+    }
+    println!();
+}
+
+/// What broke the budget. The time of events is the disk's, and is shown but not judged.
+fn violations(tallies: &[(Kind, Tally)]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (kind, tally) in tallies {
+        let name = kind.name();
+        let p99 = tally.percentile_ms(99.0);
+        if *kind != Kind::Event && p99 > P99_MS_MAX {
+            broken.push(format!("{name}: p99 is {p99:.1} ms, more than {P99_MS_MAX} ms"));
+        }
+        if tally.ok == 0 || tally.refused + tally.failed > 0 {
+            let Tally { ok, refused, failed, .. } = tally;
+            broken.push(format!("{name}: {ok} ok, {refused} refused, {failed} failed: {:?}", tally.failures));
+        }
+        let degraded = tally.degraded as f64 / tally.sent.max(1) as f64;
+        if degraded > DEGRADED_SHARE_MAX {
+            broken.push(format!("{name}: {:.1} % of the answers were degraded", degraded * 100.0));
+        }
+    }
+    broken
+}
+
+/// `shortlist serve` as a process of its own, ended when this is dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the binary and waits until it serves its bundle.
+    fn start(store: &Path, driver: &Driver) -> anyhow::Result<Self> {
+        // Free now, and nobody else takes it before the server does.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shortlist"));
+        command.arg("serve").arg("--store").arg(store).args(["--listen", &address.to_string()]);
+        command.env("SHORTLIST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
+        let started = Instant::now();
+        let mut server = Self { process: command.spawn().context("cannot start the server")?, address };
+        while let Err(error) = driver.block_on(client::is_ready(address)) {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("the server ended with {status}");
+            }
+            if started.elapsed() > START_TIMEOUT {
+                return Err(error.context("the server did not get ready"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
+        Ok(server)
+    }
+
+    /// Resident memory, where the system tells.
+    fn memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib / 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What it still had to say goes to a store that is removed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

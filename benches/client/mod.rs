@@ -1,0 +1,133 @@
+//! The two ways to ask the service, over connections that are kept: REST by hyper, gRPC by the
+//! generated client.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, ensure};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::json;
+use shortlist_proto::v1;
+use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
+use tokio::net::TcpStream;
+use tonic::Code;
+use tonic::transport::Channel;
+
+/// What became of one request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Ok,
+    /// Answered with less than asked, and said so.
+    Degraded,
+    /// Turned away at the door: 429 or `RESOURCE_EXHAUSTED`.
+    Refused,
+    Failed(String),
+}
+
+impl Outcome {
+    /// A full list is fine; a short one is not, because the catalogue has more to offer.
+    fn of_answer(items: usize, k: usize, degraded: bool) -> Self {
+        match degraded {
+            _ if items != k => Self::Failed(format!("expected {k} items, got {items}")),
+            true => Self::Degraded,
+            false => Self::Ok,
+        }
+    }
+}
+
+/// One HTTP/1.1 connection.
+pub(crate) struct RestConnection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+#[derive(Deserialize)]
+struct RestAnswer {
+    items: Vec<serde::de::IgnoredAny>,
+    degraded: Vec<String>,
+}
+
+impl RestConnection {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with the sender; an error reaches whoever waits for an answer.
+        tokio::spawn(connection);
+        Ok(Self { sender, host: address.to_string() })
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+        self.send(Method::GET, path, String::new()).await
+    }
+
+    pub(crate) async fn recommend(&mut self, user_id: &str, k: usize) -> anyhow::Result<Outcome> {
+        let body = json!({ "user_id": user_id, "k": k });
+        let (status, body) = self.send(Method::POST, "/v1/recommend", body.to_string()).await?;
+        if status != StatusCode::OK {
+            return Ok(refusal(status, &body));
+        }
+        let answer: RestAnswer = serde_json::from_slice(&body)?;
+        Ok(Outcome::of_answer(answer.items.len(), k, !answer.degraded.is_empty()))
+    }
+
+    pub(crate) async fn click(&mut self, user_id: &str, item_id: &str) -> anyhow::Result<Outcome> {
+        let body = json!({ "user_id": user_id, "item_id": item_id, "event_type": "click" });
+        let (status, body) = self.send(Method::POST, "/v1/events", body.to_string()).await?;
+        Ok(if status == StatusCode::OK { Outcome::Ok } else { refusal(status, &body) })
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<(StatusCode, Bytes)> {
+        self.sender.ready().await?;
+        let request = Request::builder().method(method).uri(path).header(HOST, &self.host);
+        let request = request.header(CONTENT_TYPE, "application/json").body(Full::from(body))?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> Outcome {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Refused,
+        _ => Outcome::Failed(format!("{status}: {}", String::from_utf8_lossy(body))),
+    }
+}
+
+/// One HTTP/2 connection; clones share it.
+#[derive(Clone)]
+pub(crate) struct GrpcConnection(ShortlistServiceClient<Channel>);
+
+impl GrpcConnection {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self(ShortlistServiceClient::connect(format!("http://{address}")).await?))
+    }
+
+    pub(crate) async fn recommend(&mut self, user_id: &str, k: usize) -> anyhow::Result<Outcome> {
+        let asked = Some(u32::try_from(k)?);
+        let request = v1::RecommendRequest { user_id: Some(user_id.to_owned()), k: asked, ..Default::default() };
+        Ok(match self.0.recommend(request).await {
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                Outcome::of_answer(answer.items.len(), k, !answer.degraded.is_empty())
+            }
+            Err(status) if status.code() == Code::ResourceExhausted => Outcome::Refused,
+            Err(status) => Outcome::Failed(status.to_string()),
+        })
+    }
+}
+
+/// Waits for a server that loads its bundle: `/readyz` says which one serves.
+pub(crate) async fn is_ready(address: SocketAddr) -> anyhow::Result<()> {
+    let (status, body) = RestConnection::open(address).await?.get("/readyz").await?;
+    let body = String::from_utf8_lossy(&body);
+    ensure!(status == StatusCode::OK, "{status}: {body}");
+    let readiness: serde_json::Value = serde_json::from_str(&body).context("/readyz")?;
+    ensure!(readiness["bundle"].as_str().is_some_and(|bundle| bundle.starts_with("b-")), "no bundle: {body}");
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! A whole request in this process, from the user's name to the named items: what the service
+//! computes, without protocol and network.
+
+#![allow(clippy::print_stderr, reason = "results of the setup")]
+#![allow(clippy::unwrap_used, reason = "a benchmark whose subject fails has to stop")]
+
+#[allow(dead_code, reason = "every benchmark uses its part of the world")]
+mod world;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use anyhow::ensure;
+use criterion::Criterion;
+use shortlist_recommender::{Deadline, Request};
+use shortlist_types::limits::DEADLINE_MS_DEFAULT;
+
+use crate::world::{K, Size, World};
+
+fn main() -> anyhow::Result<()> {
+    let world = World::make(Size::choose(None)?)?;
+    let requests = (0..world.size.users).map(|number| world.request(number)).collect::<Result<Vec<_>, _>>()?;
+    let now = world.end;
+    let recommender = world.into_recommender()?;
+    // A clock is read during the search, as in the service.
+    let answer = |request: &Request| {
+        let budget = Deadline::after(Duration::from_millis(DEADLINE_MS_DEFAULT));
+        recommender.recommend(request, now, &budget).unwrap()
+    };
+    let sample = answer(&requests[0]);
+    ensure!(sample.items.len() == K && sample.degraded.is_empty(), "the first answer is not whole: {sample:?}");
+    for timing in &sample.timings {
+        world::tell(&format!("{:>12} {:>8.1} us (one cold request)", timing.stage.0, timing.elapsed.as_secs_f64() * 1e6));
+    }
+
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut next = requests.iter().cycle();
+    criterion.bench_function("request", |bencher| bencher.iter(|| black_box(answer(next.next().unwrap()))));
+    criterion.final_summary();
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The first stage's search as `serve` makes it: the candidates of one request by the neighbour index,
+//! under the request's own filters, beside an exact scan.
+//!
+//! Recall, the share of the exact answer that the index finds, is measured over the same users and
+//! printed before the times; at 100,000 items it was 0.97 when this was written. A time without its
+//! recall says nothing.
+
+#![allow(clippy::print_stderr, reason = "results of the setup")]
+#![allow(clippy::unwrap_used, reason = "a benchmark whose subject fails has to stop")]
+
+#[allow(dead_code, reason = "every benchmark uses its part of the world")]
+mod world;
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use shortlist_recommender::{Pipeline, PipelineConfig, Retrieved, Scratch};
+use shortlist_retrieval::{Found, SearchScratch, exact};
+use shortlist_types::Unlimited;
+
+use crate::world::{K, Size, World};
+
+/// Users whose queries take turns, so that no query finds its own rows in the caches.
+const USERS: usize = 256;
+
+fn main() -> anyhow::Result<()> {
+    let world = World::make(Size::choose(None)?)?;
+    let config = PipelineConfig::default();
+    let candidates = config.candidates(world.size.items, K);
+    let ef_search = config.ef_search.max(candidates);
+    let pipeline = Pipeline::new(config);
+    let mut scratch = Scratch::default();
+    // Walking the first stage gives each user's vector and filters as a request has them.
+    let mut retrieved = Vec::new();
+    for number in 0..USERS.min(world.size.users) {
+        let request = world.request(number)?;
+        let models = Some(&world.models);
+        retrieved.push(pipeline.retrieve(&world.state, models, &request, world.end, &Unlimited, &mut scratch)?);
+    }
+
+    let search = Search { world: &world, candidates, ef_search };
+    let mut scratch = SearchScratch::new();
+    let (mut hits, mut wanted) = (0, 0);
+    for one in &retrieved {
+        let truth = search.exactly(one).neighbors;
+        let found = search.by_index(one, &mut scratch).neighbors;
+        wanted += truth.len();
+        hits += found.iter().filter(|neighbor| truth.contains(neighbor)).count();
+    }
+    let (recall, items, users) = (hits as f64 / f64::from(u32::try_from(wanted)?), world.size.items, retrieved.len());
+    world::tell(&format!("recall@{candidates} {recall:.4} at ef {ef_search}, {items} items, mean over {users} users"));
+
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("retrieval");
+    let mut next = retrieved.iter().cycle();
+    group.bench_function("index", |bencher| {
+        bencher.iter(|| black_box(search.by_index(next.next().unwrap(), &mut scratch)));
+    });
+    group.bench_function("exact", |bencher| bencher.iter(|| black_box(search.exactly(next.next().unwrap()))));
+    group.finish();
+    criterion.final_summary();
+    Ok(())
+}
+
+struct Search<'a> {
+    world: &'a World,
+    candidates: usize,
+    ef_search: usize,
+}
+
+impl Search<'_> {
+    fn by_index(&self, request: &Retrieved<'_>, scratch: &mut SearchScratch) -> Found {
+        let vector = request.context.user_vector.as_ref().unwrap().as_slice();
+        let allowed = |item| request.context.is_eligible(item);
+        self.world.models.index.search(vector, self.candidates, self.ef_search, &allowed, &Unlimited, scratch).unwrap()
+    }
+
+    fn exactly(&self, request: &Retrieved<'_>) -> Found {
+        let vector = request.context.user_vector.as_ref().unwrap().as_slice();
+        let allowed = |item| request.context.is_eligible(item);
+        exact(self.world.models.index.table(), vector, self.candidates, &allowed, &Unlimited).unwrap()
+    }
+}

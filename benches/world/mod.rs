@@ -1,0 +1,210 @@
+//! The synthetic world that every benchmark measures: a catalogue with attributes, users with events,
+//! and a bundle whose models have the shape of trained ones.
+//!
+//! Item vectors are clustered and of different lengths, as iALS makes them; they are drawn, not
+//! fitted, because a fit would take longer than all benchmarks together. All else is real: the fold
+//! over the records, fold-in, the neighbour index, and a ranker fitted on rows that the pipeline made.
+
+mod catalogue;
+mod ranker;
+mod users;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use shortlist_embedding::{IalsConfig, IalsModel};
+use shortlist_features::FeatureState;
+use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
+use shortlist_retrieval::{HnswConfig, HnswIndex};
+use shortlist_store::{BundleId, LogHead, Store, StoreError};
+use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
+
+use self::catalogue::{Catalogue, DIMENSIONS};
+use self::users::SyntheticUser;
+
+/// Everything random follows from it.
+pub(crate) const SEED: u64 = 7;
+/// Items of an answer.
+pub(crate) const K: usize = 20;
+/// Items unless `SHORTLIST_BENCH_ITEMS` says otherwise.
+const ITEMS_DEFAULT: usize = 100_000;
+const USERS: usize = 2_000;
+/// A catalogue and users that are made in a second.
+const SMOKE_ITEMS: usize = 2_000;
+const SMOKE_USERS: usize = 60;
+/// Above so many items the index is built with the thrifty beam: serially, the usual one would take
+/// a quarter of an hour at a million.
+const THRIFTY_ABOVE: usize = 200_000;
+const EF_CONSTRUCTION_THRIFTY: usize = 60;
+
+/// Whether this is the short round of `cargo test --benches`: only `cargo bench` passes `--bench`.
+pub(crate) fn is_smoke() -> bool {
+    let mut bench = false;
+    for argument in std::env::args() {
+        bench |= argument == "--bench";
+        if argument == "--test" {
+            return true;
+        }
+    }
+    !bench
+}
+
+/// How large the world is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) items: usize,
+    pub(crate) users: usize,
+}
+
+impl Size {
+    /// Small for a short round; otherwise `items`, or what the environment says, or the default.
+    pub(crate) fn choose(items: Option<usize>) -> anyhow::Result<Self> {
+        let from_environment = std::env::var("SHORTLIST_BENCH_ITEMS").ok().map(|text| text.parse()).transpose()?;
+        Ok(match items.or(from_environment) {
+            Some(items) => Self { items, users: USERS },
+            None if is_smoke() => Self { items: SMOKE_ITEMS, users: SMOKE_USERS },
+            None => Self { items: ITEMS_DEFAULT, users: USERS },
+        })
+    }
+
+    fn index_config(self) -> anyhow::Result<HnswConfig> {
+        let config = HnswConfig::default();
+        if self.items <= THRIFTY_ABOVE {
+            return Ok(config);
+        }
+        Ok(HnswConfig::new(config.m(), EF_CONSTRUCTION_THRIFTY)?)
+    }
+}
+
+/// The wall clock: the server reads it too, and events must lie in its past.
+pub(crate) fn wall_clock() -> anyhow::Result<Timestamp> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp::from_seconds(i64::try_from(since_1970.as_secs())?)?)
+}
+
+/// The name of user number `number`.
+pub(crate) fn user_id(number: usize) -> anyhow::Result<UserId> {
+    Ok(UserId::parse(&format!("user-{number}"))?)
+}
+
+/// All that a service would know and have learned at `end`.
+pub(crate) struct World {
+    pub(crate) size: Size,
+    /// When its log ends.
+    pub(crate) end: Timestamp,
+    pub(crate) records: Vec<LogRecord>,
+    pub(crate) state: FeatureState,
+    pub(crate) models: Models,
+}
+
+impl World {
+    /// Makes the world; tells on stderr how long the parts take.
+    pub(crate) fn make(size: Size) -> anyhow::Result<Self> {
+        let end = wall_clock()?;
+        let mut random = ChaCha8Rng::seed_from_u64(SEED);
+        let catalogue = Catalogue::draw(size.items, &mut random);
+        let mut records = catalogue.records(end)?;
+        let mut users = Vec::new();
+        for number in 0..size.users {
+            users.push(SyntheticUser::draw(number, &catalogue, end, &mut random, &mut records)?);
+        }
+        records.sort_by_key(LogRecord::timestamp);
+        let state = fold(&records)?;
+        let models = learn(catalogue, &users, &state, size, end)?;
+        Ok(Self { size, end, records, state, models })
+    }
+
+    /// A question of user number `number`.
+    pub(crate) fn request(&self, number: usize) -> anyhow::Result<Request> {
+        Ok(Request::of(user_id(number % self.size.users)?, K))
+    }
+
+    /// The service's heart, in this process and without a store.
+    pub(crate) fn into_recommender(self) -> anyhow::Result<Recommender> {
+        let provenance = provenance(LogHead { log_seq: LogSeq(0), chain: 0 }, self.end);
+        let recommender = Recommender::new(self.state, Pipeline::new(PipelineConfig::default()));
+        let id = BundleId::parse("b-0000000000000000")?;
+        let report = serde_json::Value::Null;
+        recommender.swap(Some(Arc::new(Bundle { id, models: self.models, provenance, report })));
+        Ok(recommender)
+    }
+
+    /// A store in `folder` with this log, and with the models as its promoted bundle.
+    pub(crate) fn into_store(self, folder: &Path) -> anyhow::Result<Store> {
+        let started = Instant::now();
+        let store = Store::open_or_create(folder)?;
+        let mut appender = store.lock_log()?;
+        appender.append_all(self.records.into_iter().map(Ok::<_, StoreError>), &mut |_| ())?;
+        let provenance = provenance(appender.head(), self.end);
+        let files: BTreeMap<_, _> = Bundle::to_files(&self.models, &provenance, &serde_json::Value::Null)?;
+        let bundle = store.registry().publish(&files, self.end, &mut |_| ())?;
+        store.registry().promote(&bundle, self.end)?;
+        tell(&format!("log and bundle written in {:.1} s", started.elapsed().as_secs_f64()));
+        Ok(store)
+    }
+}
+
+fn fold(records: &[LogRecord]) -> anyhow::Result<FeatureState> {
+    let mut state = FeatureState::new(Arc::new(EventTypes::default()));
+    for (log_seq, record) in (1..).map(LogSeq).zip(records) {
+        state.apply(log_seq, record)?;
+    }
+    Ok(state)
+}
+
+fn learn(
+    catalogue: Catalogue,
+    users: &[SyntheticUser],
+    state: &FeatureState,
+    size: Size,
+    end: Timestamp,
+) -> anyhow::Result<Models> {
+    // Items are put in order of number, so that the log gives each the number of its row.
+    let items = (0..u32::try_from(size.items)?).map(ItemIdx).collect();
+    let table = Arc::new(EmbeddingTable::parse(DIMENSIONS, items, catalogue.into_vectors())?);
+    let embedding = IalsModel::from_parts(Arc::clone(&table), &IalsConfig::default())?;
+    let config = size.index_config()?;
+    let started = Instant::now();
+    let tenth = (size.items / 10).max(1);
+    let mut next = tenth;
+    let index = HnswIndex::build(table, &config, &mut |done| {
+        if done >= next && done < size.items {
+            tell(&format!("index: {done} of {} items after {:.0} s", size.items, started.elapsed().as_secs_f64()));
+            next += tenth;
+        }
+    })?;
+    tell(&format!(
+        "index of {} items built in {:.1} s (m {}, ef_construction {}, {:.0} MiB beside the vectors)",
+        size.items,
+        started.elapsed().as_secs_f64(),
+        config.m(),
+        config.ef_construction(),
+        index.memory_bytes() as f64 / (1024.0 * 1024.0),
+    ));
+    let mut models = Models { embedding, index, ranker: None };
+    models.ranker = Some(ranker::fit(state, &models, users, end)?);
+    Ok(models)
+}
+
+fn provenance(head: LogHead, end: Timestamp) -> Provenance {
+    Provenance {
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        arithmetic: "fixed lanes".to_owned(),
+        seed: SEED,
+        log_seq: head.log_seq,
+        log_chain: Provenance::chain_text(head.chain),
+        embeddings_until: end,
+        ranker_until: end,
+        trained_log_seq: head.log_seq,
+        config: serde_json::Value::Null,
+    }
+}
+
+/// A line on stderr: stdout holds results alone.
+pub(crate) fn tell(line: &str) {
+    eprintln!("{line}");
+}
