@@ -31,7 +31,10 @@ fn main() -> anyhow::Result<()> {
     let users = (0..world.size.users).map(user_id).collect::<Result<Vec<_>, _>>()?;
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let state = world.state.clone();
-    let server = Server::start(Recommender::new(state, Pipeline::new(PipelineConfig::default())), &world.into_store(folder.path())?)?;
+    let server = Server::start(
+        Recommender::new(state, Pipeline::new(PipelineConfig::default())),
+        &world.into_store(folder.path())?,
+    )?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut rest = runtime.block_on(RestConnection::open(server.address))?;

@@ -30,7 +30,11 @@ fn main() -> anyhow::Result<()> {
     let sample = answer(&requests[0]);
     ensure!(sample.items.len() == K && sample.degraded.is_empty(), "the first answer is not whole: {sample:?}");
     for timing in &sample.timings {
-        world::tell(&format!("{:>12} {:>8.1} us (one cold request)", timing.stage.0, timing.elapsed.as_secs_f64() * 1e6));
+        world::tell(&format!(
+            "{:>12} {:>8.1} us (one cold request)",
+            timing.stage.0,
+            timing.elapsed.as_secs_f64() * 1e6
+        ));
     }
 
     let mut criterion = Criterion::default().configure_from_args();

@@ -62,6 +62,11 @@ impl RestConnection {
         Ok(Self { sender, host: address.to_string() })
     }
 
+    /// Whether the server has kept it open; it closes what is idle for long.
+    pub(crate) async fn is_open(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
         self.send(Method::GET, path, String::new()).await
     }

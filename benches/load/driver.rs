@@ -107,16 +107,24 @@ impl Connections {
             return self.grpc[number % GRPC_CONNECTIONS].clone().recommend(&user, K).await;
         }
         let _place = self.places.acquire().await?;
-        let idle = self.idle.lock().await.pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => RestConnection::open(self.address).await?,
-        };
+        let mut connection = self.rest_connection().await?;
         let outcome = match planned.kind {
             Kind::Event => connection.click(&user, &format!("item-{}", planned.item)).await?,
             Kind::Rest | Kind::Grpc => connection.recommend(&user, K).await?,
         };
         self.idle.lock().await.push(connection);
         Ok(outcome)
+    }
+
+    /// A kept connection that is still open, or a new one.
+    async fn rest_connection(&self) -> anyhow::Result<RestConnection> {
+        loop {
+            let idle = self.idle.lock().await.pop();
+            match idle {
+                Some(mut connection) if connection.is_open().await => return Ok(connection),
+                Some(_) => {}
+                None => return RestConnection::open(self.address).await,
+            }
+        }
     }
 }

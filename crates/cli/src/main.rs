@@ -10,6 +10,7 @@ mod config;
 mod output;
 mod progress_bars;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -39,7 +40,10 @@ fn start_logging(args: &Args) {
     let default = if args.is_server() { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SHORTLIST_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     if std::env::var("SHORTLIST_LOG_FORMAT").is_ok_and(|format| format == "json") {
         logs.json().init();
     } else {

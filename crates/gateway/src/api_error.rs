@@ -148,6 +148,22 @@ mod tests {
                 format!("{} {grpc:?} {code}{retry}: {error}\n", status.as_u16())
             })
             .collect();
-        insta::assert_snapshot!(table, @r#""#);
+        insta::assert_snapshot!(table, @r#"
+        400 InvalidArgument invalid_input: k: must be 1 to 500, got 0
+        400 InvalidArgument invalid_json: the body is not JSON: expected value at line 1 column 1
+        404 NotFound item_not_found: no item is called "x"
+        404 NotFound user_not_found: nothing is known of a user called "x"
+        404 Unimplemented no_such_endpoint: there is no such endpoint; /openapi.json lists those that there are
+        405 Unimplemented method_not_allowed: the endpoint does not take this method; the `allow` header lists those that it takes
+        408 Aborted body_timeout: the body did not arrive in time
+        413 ResourceExhausted body_too_large: the body has more than 2097152 bytes; send smaller batches
+        415 InvalidArgument unsupported_media_type: send a body with `content-type: application/json` and without `content-encoding`
+        429 ResourceExhausted overloaded, retry after 1 s: too many requests are being served; try again shortly
+        429 ResourceExhausted ingest_busy, retry after 1 s: too much waits for the log; nothing was kept, send it again shortly
+        500 Internal internal: something failed inside; the log of the server has the details under this request's id
+        503 Unavailable ingest_off, retry after 30 s: the log takes no more records until the server is restarted; recommendations go on
+        504 DeadlineExceeded deadline_exceeded: there was no answer within 100 ms; a write may still happen
+        507 ResourceExhausted disk_full, retry after 30 s: the disk of the server is full; nothing was kept, send it again when there is space
+        "#);
     }
 }

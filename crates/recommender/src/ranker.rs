@@ -23,7 +23,7 @@ pub trait Ranker: Send + Sync {
     /// Its name in answers, logs and metrics.
     fn name(&self) -> StageName;
 
-    /// Leaves one raw score per candidate in `scratch.scores`, in order; greater is better. The
+    /// Leaves one raw score per candidate in [`Scratch::scores_mut`], in order; greater is better. The
     /// runner parses each and puts what is not finite last.
     ///
     /// # Errors

@@ -11,3 +11,10 @@ pub struct Scratch {
     /// One raw score per candidate.
     pub(crate) scores: Vec<f32>,
 }
+
+impl Scratch {
+    /// Where a ranker leaves its scores, one per candidate, in order.
+    pub fn scores_mut(&mut self) -> &mut Vec<f32> {
+        &mut self.scores
+    }
+}

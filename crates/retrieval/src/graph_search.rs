@@ -9,8 +9,8 @@ use crate::query::Query;
 use crate::walk::{Scorer, Walk, WalkEnd};
 use crate::{HnswIndex, SearchScratch};
 
-/// One search by the graph: the walk, then what the graph does not hold, then a scan if the two did
-/// not find enough.
+/// One search by the graph: the walk, then the rows that the graph does not hold; or a scan of all
+/// rows when the walk gave up.
 pub(crate) struct GraphSearch<'a> {
     pub(crate) index: &'a HnswIndex,
     pub(crate) query: Query<'a>,
@@ -24,17 +24,13 @@ impl GraphSearch<'_> {
     /// Leaves the answer in `scratch.top`, whose k is set; returns whether it is complete.
     pub(crate) fn run(&self, pacer: &mut Pacer<'_>, scratch: &mut SearchScratch) -> bool {
         let end = self.walk(pacer, scratch);
+        // Every node can be reached, so that a walk that converged has filled its beam, which holds at
+        // least k nodes, or has seen all that is allowed: a scan would find no more.
         if end != Ok(WalkEnd::GaveUp) {
             self.offer_beam(0, scratch);
-            if end.and_then(|_| self.offer_zero_rows(pacer, scratch)).is_err() {
-                return false;
-            }
-            if scratch.top.is_full() {
-                return true;
-            }
+            return end.and_then(|_| self.offer_zero_rows(pacer, scratch)).is_ok();
         }
         let table = self.index.table();
-        scratch.top.clear();
         let settled = scan(table, self.query, self.allowed, pacer, &mut scratch.top);
         // A scan that was cut short knows nothing of the rows behind, but the walk may.
         self.offer_beam(settled, scratch);
@@ -199,19 +195,16 @@ mod tests {
         // Wide rows, so that a question comes with every few of them.
         let values = (0..200 * 2_000).map(|i| ((i % 1_009 * 7_919 % 1_009) as f32 - 504.0) / 500.0).collect();
         let index = build(2_000, values);
-        let query = index.table.row(77).to_vec();
-        let unlimited = by_graph(&index, &query, 10, (30, usize::MAX), &Unlimited);
-        assert!(unlimited.complete);
-        let mut found_at_last = 0;
-        for questions in 0..12 {
-            for scored_max in [10, usize::MAX] {
-                let budget = Questions(AtomicUsize::new(questions));
-                let found = by_graph(&index, &query, 10, (30, scored_max), &budget);
-                assert!(found.complete || budget.exhausted());
-                found_at_last = found.neighbors.len();
-            }
-            assert!(questions > 0 || found_at_last == 0);
+        let query = index.table.row(191);
+        let after = |questions, scored_max| {
+            by_graph(&index, query, 10, (30, scored_max), &Questions(AtomicUsize::new(questions)))
+        };
+        for scored_max in [100, usize::MAX] {
+            assert_eq!(after(0, scored_max), Found { neighbors: Vec::new(), complete: false });
+            assert!(after(50, scored_max).complete);
         }
-        assert_eq!(found_at_last, 10);
+        // The last search that is cut short is cut in its scan, after the walk had found item 191.
+        let cut = (0..50).map(|questions| after(questions, 100)).take_while(|found| !found.complete).last().unwrap();
+        assert_eq!(cut.neighbors.first().map(|best| best.item), Some(ItemIdx(191)));
     }
 }

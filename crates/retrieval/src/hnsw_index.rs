@@ -156,3 +156,59 @@ pub(crate) fn check_rows(table: &EmbeddingTable) -> Result<(), RetrievalError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use shortlist_types::{Score, Unlimited};
+
+    use super::*;
+
+    /// Thirty distinct rows, ten copies of the first and ten zero rows.
+    fn index(progress: &mut dyn FnMut(usize)) -> HnswIndex {
+        let rows = (0..50_u8).map(|i| match i {
+            0..30 => [f32::from(i) - 14.5, f32::from(i * 7 % 30)],
+            30..40 => [-14.5, 0.0],
+            _ => [0.0, 0.0],
+        });
+        let values = rows.flatten().collect();
+        let table = EmbeddingTable::parse(2, (0..50).map(ItemIdx).collect(), values).unwrap();
+        HnswIndex::build(Arc::new(table), &HnswConfig::default(), progress).unwrap()
+    }
+
+    #[test]
+    fn progress_counts_rows_and_ends_at_the_last() {
+        let mut heard = Vec::new();
+        index(&mut |rows| heard.push(rows));
+        assert_eq!(heard, (21..=50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_zero_query_finds_the_lowest_allowed_items() {
+        let allowed = |item: ItemIdx| item.0 >= 7;
+        let scratch = &mut SearchScratch::new();
+        let found = index(&mut |_| {}).search(&[0.0, 0.0], 2, 10, &allowed, &Unlimited, scratch).unwrap();
+        assert_eq!(found.neighbors.iter().map(|neighbor| neighbor.item.0).collect::<Vec<_>>(), [7, 8]);
+        assert!(found.neighbors.iter().all(|neighbor| neighbor.score == Score::ZERO));
+    }
+
+    #[test]
+    fn a_scan_is_chosen_for_small_tables_wide_beams_and_strict_filters() {
+        let items: Vec<ItemIdx> = (0..10_000).map(ItemIdx).collect();
+        let values = items.iter().map(|item| item.0 as f32 + 1.0).collect();
+        let table = Arc::new(EmbeddingTable::parse(1, items, values).unwrap());
+        let index = HnswIndex { table, ..index(&mut |_| {}) };
+        assert!(!index.scan_is_cheaper(100, &|_| true));
+        assert!(!index.scan_is_cheaper(100, &|item| item.0 % 2 == 0));
+        assert!(index.scan_is_cheaper(500, &|_| true) && index.scan_is_cheaper(usize::MAX, &|_| true));
+        assert!(index.scan_is_cheaper(100, &|item| item.0 < 500) && index.scan_is_cheaper(1, &|_| false));
+    }
+
+    #[test]
+    fn a_query_that_does_not_fit_is_refused() {
+        let index = index(&mut |_| {});
+        let scratch = &mut SearchScratch::new();
+        for query in [&[1.0][..], &[1.0, 2.0, 3.0], &[1.0, f32::NAN], &[f32::INFINITY, 0.0]] {
+            assert!(index.search(query, 1, 10, &|_| true, &Unlimited, scratch).is_err(), "{query:?}");
+        }
+    }
+}

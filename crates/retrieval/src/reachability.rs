@@ -52,8 +52,7 @@ impl Reachable {
 /// Nodes that a repair considers as the one to link from; the nearest with a free place wins.
 const REPAIR_EF: usize = 64;
 
-/// Links every node that cannot be reached from one of its nearest that can. Returns how many links
-/// that took.
+/// Links every node that cannot be reached from one of its nearest that can.
 ///
 /// When the nearest node has no free place, the new link goes between it and its farthest neighbour:
 /// what was reachable stays so, and each round reaches at least one node more.
@@ -64,11 +63,10 @@ pub(crate) fn repair_reachability(
     table: &EmbeddingTable,
     distinct: &DistinctRows,
     augmentation: &Augmentation,
-) -> usize {
+) {
     let mut reachable = Reachable::of(graph);
     let mut scratch = SearchScratch::new();
     let mut nearness = Nearness { table, distinct, augmentation, target: Vec::new(), place: Vec::new() };
-    let mut links = 0;
     for node in 0..graph.nodes() as u32 {
         if reachable.nodes[node as usize] {
             continue;
@@ -81,9 +79,7 @@ pub(crate) fn repair_reachability(
         let Some(parent) = parent_for_link(graph, &scratch) else { break };
         link(graph, parent, node);
         reachable.extend_from(node, graph);
-        links += 1;
     }
-    links
 }
 
 /// Scores nodes by how near they lie to a node, as the builder sees it.
@@ -135,4 +131,41 @@ fn put(places: &mut [u32], neighbor: u32) -> Option<u32> {
         return None;
     }
     places.last_mut().map(|last| std::mem::replace(last, neighbor))
+}
+
+#[cfg(test)]
+mod tests {
+    use shortlist_types::ItemIdx;
+
+    use super::*;
+    use crate::graph::UpperLayer;
+
+    /// Repairs a graph whose node i has the vector (cos i/10, sin i/10), and counts what is reached.
+    fn repaired(mut graph: Graph) -> usize {
+        let nodes = graph.nodes() as u32;
+        let values = (0..nodes).flat_map(|i| [(i as f32 / 10.0).cos(), (i as f32 / 10.0).sin()]).collect();
+        let table = EmbeddingTable::parse(2, (0..nodes).map(ItemIdx).collect(), values).unwrap();
+        let distinct = DistinctRows::of(&table);
+        let augmentation = Augmentation::of(&table, distinct.first_rows());
+        assert!(Reachable::of(&graph).count() < graph.nodes());
+        repair_reachability(&mut graph, &table, &distinct, &augmentation);
+        Reachable::of(&graph).count()
+    }
+
+    #[test]
+    fn a_piece_that_only_upper_layers_lead_to_is_linked_from_outside() {
+        let upper = vec![UpperLayer { nodes: vec![0, 2], neighbors: vec![2, 0] }];
+        let layer0 = vec![1, NONE, 0, NONE, 3, NONE, 2, NONE];
+        assert_eq!(repaired(Graph { m: 1, entry: Some(0), layer0, upper }), 4);
+    }
+
+    #[test]
+    fn full_lists_lose_nothing_that_was_reachable() {
+        // Two rings whose nodes have no free place.
+        let layer0 = vec![1, 2, 2, 0, 0, 1, 4, 5, 5, 3, 3, 4];
+        assert_eq!(repaired(Graph { m: 1, entry: Some(0), layer0, upper: Vec::new() }), 6);
+        // A chain behind a full list: what is displaced must come back behind the new link.
+        let layer0 = vec![1, 2, 0, 1, 3, 0, 2, 0, 5, 6, 4, 6, 4, 5];
+        assert_eq!(repaired(Graph { m: 1, entry: Some(0), layer0, upper: Vec::new() }), 7);
+    }
 }

@@ -22,11 +22,6 @@ impl TopK {
         self.heap.clear();
     }
 
-    /// Forgets everything kept; k stays.
-    pub(crate) fn clear(&mut self) {
-        self.heap.clear();
-    }
-
     /// Whether k are kept, so that only better ones enter.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

@@ -101,3 +101,34 @@ impl Walk<'_> {
         Ok(best.1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shortlist_types::Unlimited;
+
+    use super::*;
+    use crate::distinct_rows::NONE;
+    use crate::graph::UpperLayer;
+
+    /// The higher the number, the better.
+    struct ByNumber;
+    impl Scorer for ByNumber {
+        fn score(&mut self, node: u32) -> Score {
+            Score::parse(node as f32).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_descent_that_lands_in_a_dead_end_still_sees_every_node() {
+        let graph = Graph {
+            m: 1,
+            entry: Some(0),
+            layer0: vec![1, 2, 0, NONE, NONE, NONE],
+            upper: vec![UpperLayer { nodes: vec![0, 2], neighbors: vec![2, NONE] }],
+        };
+        let walk = Walk { graph: &graph, ef: 3, scored_max: usize::MAX, score_work: 1 };
+        let mut scratch = SearchScratch::new();
+        let end = walk.run(&mut scratch, &mut Pacer::new(&Unlimited), &mut ByNumber, |_, _| Ok(true));
+        assert_eq!((end, scratch.beam.iter().count()), (Ok(WalkEnd::Converged), 3));
+    }
+}

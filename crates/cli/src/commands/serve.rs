@@ -61,6 +61,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
+        tracing::info!(address = %listener.local_addr()?, "serving REST and gRPC");
         shortlist_gateway::serve(listener, service, metrics, stop_signal()).await?;
         Ok::<_, anyhow::Error>(())
     });

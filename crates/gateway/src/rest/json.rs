@@ -102,7 +102,23 @@ mod tests {
         ]
         .map(error)
         .into();
-        insta::assert_snapshot!(errors.join("\n"), @r#""#);
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        the body is not JSON: EOF while parsing a value at line 1 column 0
+        the body is not JSON: EOF while parsing an object at line 1 column 1
+        body: must be a JSON object
+        the body is not JSON: expected ident at line 1 column 2
+        the body is not JSON: trailing characters at line 1 column 9
+        k: invalid type: string "ten", expected a JSON number at line 1 column 10
+        the body is not JSON: number out of range at line 1 column 10
+        k: duplicate field `k` at line 1 column 10
+        user: unknown field `user`, expected one of `user_id`, `surface`, `k`, `exclude`, `recent`, `deadline_ms`, `explain` at line 1 column 7
+        recent[0].event_type: missing field `event_type` at line 1 column 26
+        recent[0].valu: unknown field `valu`, expected one of `item_id`, `event_type`, `value`, `timestamp` at line 1 column 53
+        recent: invalid type: map, expected a sequence at line 1 column 10
+        recent[0]: invalid type: integer `7`, expected an object at line 1 column 12
+        exclude[1]: invalid type: integer `7`, expected a string at line 1 column 17
+        explain: invalid type: string "yes", expected a boolean at line 1 column 16
+        "#);
     }
 
     #[test]
@@ -120,6 +136,11 @@ mod tests {
         .iter()
         .map(|json| parse_events(json.as_bytes()).err().unwrap().to_string())
         .collect();
-        insta::assert_snapshot!(errors.join("\n"), @r#""#);
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        events[1].item_id: missing field `item_id` at line 1 column 77
+        user_id: unknown field `user_id`, expected `events` at line 1 column 72
+        event_type: missing field `event_type` at line 1 column 29
+        events: invalid type: integer `7`, expected a sequence at line 1 column 11
+        "#);
     }
 }

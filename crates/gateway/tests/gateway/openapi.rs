@@ -29,7 +29,7 @@ fn every_described_operation_exists_and_every_reference_leads_somewhere() {
         for method in methods.as_object().unwrap().keys() {
             let path = path.replace("{item_id}", "x").replace("{user_id}", "x");
             let reply = server.send(&method.to_uppercase(), &path, &[("content-type", "application/json")], b"{");
-            let exists = reply.status != 405 && !reply.text.contains("no_such_endpoint");
+            let exists = reply.status != 405 && !(reply.status == 404 && reply.text.contains("no_such_endpoint"));
             assert!(exists, "{method} {path}: {}", reply.text);
             operations += 1;
         }

@@ -1,0 +1,143 @@
+//! The running server, over REST and gRPC.
+
+mod harness;
+
+use std::collections::HashSet;
+
+use harness::{Server, folder, ids, imported_store, ok, ok_json, path};
+use serde_json::json;
+use shortlist_proto::v1;
+
+#[test]
+fn an_acknowledged_event_changes_the_next_list_and_both_protocols_agree() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    ok(&["train", "--store", &store]);
+    let server = Server::start(&store);
+
+    let before = server.list("user-5", 20);
+    assert_eq!(before.len(), 20);
+    let taken = &before[0];
+    let event = json!({"user_id": "user-5", "item_id": taken, "event_type": "purchase", "event_id": "e-1"});
+    let (status, answer) = server.post("/v1/events", &event);
+    assert_eq!((status, &answer["accepted"]), (200, &json!(1)), "{answer}");
+    let after = server.list("user-5", 20);
+    assert!(!after.contains(taken), "a consumed item came back");
+    assert_ne!(after[..10], before[1..11], "a purchase moved nothing");
+
+    let (_, again) = server.post("/v1/events", &event);
+    assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(1)), "{again}");
+
+    // The same question over gRPC.
+    let (rest_status, rest) = server.post("/v1/recommend", &json!({"user_id": "user-9", "k": 15}));
+    assert_eq!(rest_status, 200);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let grpc = runtime.block_on(async {
+        let mut client =
+            v1::shortlist_service_client::ShortlistServiceClient::connect(server.url.clone()).await.unwrap();
+        let request = v1::RecommendRequest { user_id: Some("user-9".to_owned()), k: Some(15), ..Default::default() };
+        client.recommend(request).await.unwrap().into_inner()
+    });
+    let grpc_ids: Vec<_> = grpc.items.iter().map(|item| item.item_id.clone()).collect();
+    assert_eq!(grpc_ids, ids(&rest));
+    assert_eq!(grpc.bundle.as_deref(), rest["bundle"].as_str());
+
+    // A session without a user id is known by its recent events.
+    let recent = json!([{"item_id": taken, "event_type": "click"}]);
+    let (status, session) = server.post("/v1/recommend", &json!({"recent": recent, "k": 10}));
+    assert_eq!(status, 200, "{session}");
+    let (_, stranger) = server.post("/v1/recommend", &json!({"user_id": "nobody", "k": 10}));
+    assert_ne!(ids(&session), ids(&stranger), "recent events moved nothing");
+    assert!(!ids(&session).contains(taken));
+
+    // What is excluded, deleted or unavailable does not come.
+    let list = server.list("user-7", 10);
+    let (_, without) = server.post("/v1/recommend", &json!({"user_id": "user-7", "k": 10, "exclude": [&list[0]]}));
+    assert!(!ids(&without).contains(&list[0]));
+    assert!(matches!(server.delete(&format!("/v1/items/{}", list[1])).0, 200 | 204));
+    let item = json!({"attributes": {"title": "gone for now"}, "available": false});
+    assert_eq!(server.put(&format!("/v1/items/{}", list[2]), &item).0, 200);
+    let left: HashSet<_> = server.list("user-7", 50).into_iter().collect();
+    assert!(!left.contains(&list[1]) && !left.contains(&list[2]));
+    assert_eq!(server.get(&format!("/v1/items/{}", list[1])).0, 404);
+
+    // A new item is retrievable at once.
+    let item = json!({"attributes": {"title": "brand new", "category": "Books"}});
+    assert_eq!(server.put("/v1/items/brand-new", &item).0, 200);
+    assert!(server.list("user-7", 100).contains(&"brand-new".to_owned()));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn an_empty_store_serves_and_the_first_bundle_swaps_in_without_a_restart() {
+    let folder = folder();
+    let store = path(&folder, "store");
+    let server = Server::start(&store);
+    let (status, ready) = server.get("/readyz");
+    assert_eq!((status, &ready["ready"]), (200, &json!(true)));
+    let (status, empty) = server.get("/v1/users/u/recommendations?k=5");
+    assert_eq!((status, &empty["items"], &empty["degraded"]), (200, &json!([]), &json!(["no_bundle"])));
+
+    for record in harness::market(100, 200, 20_000).chunks(1_000) {
+        let mut events = Vec::new();
+        let mut items = Vec::new();
+        for record in record {
+            match record {
+                shortlist_types::LogRecord::Event(event) => events.push(serde_json::to_value(event).unwrap()),
+                shortlist_types::LogRecord::ItemPut { item, .. } => items.push(serde_json::to_value(item).unwrap()),
+                _ => {}
+            }
+        }
+        for (path, name, batch) in [("/v1/items", "items", items), ("/v1/events", "events", events)] {
+            if !batch.is_empty() {
+                let (status, answer) = server.post(path, &json!({ name: batch }));
+                assert_eq!(status, 200, "{answer}");
+            }
+        }
+    }
+    let (_, popular) = server.get("/v1/users/u/recommendations?k=5");
+    assert_eq!((ids(&popular).len(), &popular["degraded"]), (5, &json!(["no_bundle"])));
+
+    // Training runs beside the server, which looks every second.
+    let trained = ok_json(&["train", "--store", &store, "--promote", "always", "--json"]);
+    server.wait_until("the bundle serves", |server| {
+        server.get("/v1/users/user-1/recommendations?k=5").1["bundle"] == trained["bundle"]
+    });
+    let (_, answer) = server.get("/v1/users/user-1/recommendations?k=5");
+    assert_eq!(answer["degraded"], json!([]));
+}
+
+#[test]
+fn every_refusal_has_its_status_its_code_and_its_field() {
+    let folder = folder();
+    let server = Server::start(&path(&folder, "store"));
+    let event = |change: serde_json::Value| {
+        let mut event = json!({"user_id": "u", "item_id": "i", "event_type": "click"});
+        event.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        event
+    };
+    for (path, body, status, expected) in [
+        ("/v1/recommend", json!({"user_id": "u", "k": 0}), 400, "k"),
+        ("/v1/recommend", json!({"user_id": "u", "k": 501}), 400, "500"),
+        ("/v1/recommend", json!({"user_id": "u", "k": -1}), 400, "k"),
+        ("/v1/recommend", json!({"user_id": "u", "surface": "moon"}), 400, "home"),
+        ("/v1/recommend", json!({"user_id": "u", "colour": 1}), 400, "colour"),
+        ("/v1/recommend", json!({"user_id": "u", "deadline_ms": 0}), 400, "deadline_ms"),
+        ("/v1/recommend", json!({"user_id": ""}), 400, "user_id"),
+        ("/v1/recommend", json!({"recent": [{"item_id": "i", "event_type": "sneeze"}]}), 400, "recent[0].event_type"),
+        ("/v1/similar", json!({"item_id": "nothing", "k": 3}), 404, "nothing"),
+        ("/v1/events", event(json!({"event_type": "sneeze"})), 400, "click, hide, impression, like"),
+        ("/v1/events", event(json!({"timestamp": "2999-01-01T00:00:00Z"})), 400, "timestamp"),
+        ("/v1/events", event(json!({"timestamp": "yesterday"})), 400, "timestamp"),
+        ("/v1/events", event(json!({"item_id": "a\u{202e}b"})), 400, "item_id"),
+        ("/v1/events", json!({"events": [event(json!({})), event(json!({"item_id": ""}))]}), 400, "events[1].item_id"),
+        ("/v1/nothing", json!({}), 404, "no_such_endpoint"),
+    ] {
+        let (got, problem) = server.post(path, &body);
+        assert_eq!(got, status, "{path} {body}: {problem}");
+        assert!(problem.to_string().contains(expected), "{path} {body}: no {expected:?} in {problem}");
+        assert!(problem["code"].is_string(), "{problem}");
+    }
+    // A refused batch leaves nothing behind.
+    assert_eq!(server.get("/readyz").1["log_seq"], 0);
+}

@@ -1,0 +1,125 @@
+//! Import, train, evaluate, recommend and the registry, by the binary, on generated files.
+
+mod harness;
+
+use harness::{fails, folder, imported_store, market, ok, ok_json, path, write_jsonl};
+use serde_json::Value;
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_log_becomes_a_bundle_that_recommends_and_the_same_log_gives_the_same_bundle() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let trained = ok_json(&["train", "--store", &store, "--seed", "7", "--json"]);
+    assert_eq!(trained["promoted"], true, "{trained}");
+    let bundle = trained["bundle"].as_str().unwrap();
+    let metrics = &trained["metrics"];
+    for (name, metric) in [
+        ("candidate_recall", &metrics["candidate_recall"]),
+        ("auc", &metrics["auc"]),
+        ("two_stage", &metrics["ndcg_at_10"]["two_stage"]),
+        ("retrieval_order", &metrics["ndcg_at_10"]["retrieval_order"]),
+        ("popularity", &metrics["ndcg_at_10"]["popularity"]),
+    ] {
+        assert!((0.0..=1.0).contains(&number(metric)), "{name} is {metric}");
+    }
+    assert!(number(&metrics["auc"]) > 0.5, "the ranker orders no better than a coin: {metrics}");
+    assert!(number(&trained["seconds"]) > 0.0);
+
+    // Evaluating the published bundle again, from its files, gives the reported numbers.
+    let evaluated = ok_json(&["evaluate", "store", "--store", &store, "--seed", "7", "--json"]);
+    assert_eq!(evaluated["metrics"], *metrics);
+    assert_eq!(evaluated["groups"], trained["groups"]);
+
+    // Another store with the same log: the same bundle, bit for bit.
+    let twin = path(&folder, "twin");
+    ok(&["import", "jsonl", &path(&folder, "market.jsonl"), "--store", &twin]);
+    assert_eq!(ok_json(&["train", "--store", &twin, "--seed", "7", "--json"])["bundle"], bundle);
+    let other_seed = ok_json(&["train", "--store", &twin, "--seed", "8", "--json", "--promote", "never"]);
+    assert_ne!(other_seed["bundle"], bundle);
+    assert_eq!(other_seed["promoted"], false);
+
+    // The registry tells them apart, promotes and rolls back.
+    let list = ok_json(&["registry", "list", "--store", &twin, "--json"]);
+    assert_eq!(list["bundles"].as_array().unwrap().len(), 2);
+    let other = other_seed["bundle"].as_str().unwrap();
+    assert_eq!(ok_json(&["registry", "promote", "--store", &twin, other, "--json"])["current"], other);
+    assert_eq!(ok_json(&["registry", "rollback", "--store", &twin, "--json"])["current"], bundle);
+    let shown = ok_json(&["registry", "show", "--store", &twin, "--json"]);
+    assert_eq!(shown["provenance"]["seed"], 7);
+    assert!(shown["coefficients"]["retrieval_score"].is_number(), "{shown}");
+    assert!(fails(1, &["registry", "promote", "--store", &twin, "../../etc"]).contains("b-"));
+    assert!(fails(1, &["registry", "promote", "--store", &twin, "b-0123456789abcdef"]).contains("b-0123456789abcdef"));
+
+    // Recommendations: for people, for machines, with reasons, and for strangers.
+    let table = ok(&["recommend", "--store", &store, "--user", "user-3", "-k", "4", "--explain"]);
+    assert!(table.contains("title") && table.contains("because") && table.contains(bundle), "{table}");
+    let answer = ok_json(&["recommend", "--store", &store, "--user", "user-3", "-k", "4", "--json"]);
+    assert_eq!(harness::ids(&answer).len(), 4);
+    assert_eq!(answer["bundle"], bundle);
+    assert_eq!(answer["degraded"], serde_json::json!([]));
+    let stranger = ok(&["recommend", "--store", &store, "--user", "nobody"]);
+    assert!(stranger.contains("user nobody is not known: popular items"), "{stranger}");
+    assert!(
+        fails(1, &["recommend", "--store", &store, "--user", "user-3", "-k", "501"]).contains("k: must be 1 to 500")
+    );
+}
+
+#[test]
+fn a_bundle_of_another_log_is_refused() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    ok(&["train", "--store", &store]);
+    let foreign = path(&folder, "foreign");
+    write_jsonl(&folder.path().join("other.jsonl"), &market(100, 200, 20_000));
+    ok(&["import", "jsonl", &path(&folder, "other.jsonl"), "--store", &foreign]);
+    for name in ["bundles", "registry.json"] {
+        let status = std::process::Command::new("cp")
+            .args(["-r", &format!("{store}/{name}"), &format!("{foreign}/")])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+    let error = fails(1, &["recommend", "--store", &foreign, "--user", "user-3"]);
+    assert!(error.contains("trained on another log") && error.contains("train again"), "{error}");
+}
+
+#[test]
+fn a_damaged_bundle_is_refused_and_named() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let trained = ok_json(&["train", "--store", &store, "--json"]);
+    let bundle = trained["bundle"].as_str().unwrap();
+    let ranker = format!("{store}/bundles/{bundle}/ranker.json");
+    let mut bytes = std::fs::read(&ranker).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let mut permissions = std::fs::metadata(&ranker).unwrap().permissions();
+    #[allow(clippy::permissions_set_readonly_false)] // the test's own temporary file
+    permissions.set_readonly(false);
+    std::fs::set_permissions(&ranker, permissions).unwrap();
+    std::fs::write(&ranker, bytes).unwrap();
+    let error = fails(1, &["recommend", "--store", &store, "--user", "user-3"]);
+    assert!(error.contains("ranker.json") && error.contains(bundle), "{error}");
+}
+
+#[test]
+fn too_little_to_learn_from_is_said_with_the_slice() {
+    let folder = folder();
+    let store = path(&folder, "store");
+    let events = folder.path().join("events.jsonl");
+    let event = |day: u32| {
+        format!(
+            "{{\"user_id\":\"u\",\"item_id\":\"i{day}\",\"event_type\":\"click\",\"timestamp\":\"2026-01-{day:02}T00:00:00Z\"}}\n"
+        )
+    };
+    std::fs::write(&events, (1..9).map(event).collect::<String>()).unwrap();
+    ok(&["import", "jsonl", events.to_str().unwrap(), "--store", &store]);
+    let error = fails(1, &["train", "--store", &store]);
+    assert!(error.contains("too little to learn from") && error.contains("2026-01-"), "{error}");
+    let error = fails(1, &["evaluate", "store", "--store", &store]);
+    assert!(error.contains("no promoted bundle") && error.contains("shortlist train"), "{error}");
+}
