@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use shortlist_features::FeatureState;
@@ -129,30 +129,31 @@ impl Pipeline {
         Ok(retrieved)
     }
 
-    /// Chooses at most `total` of the proposed items: every source first gets its own share, what is
-    /// left over goes to the sources in order.
+    /// Chooses at most `total` of the proposed items: every source first gets its own share and what
+    /// the ones before it did not fill, what is left over goes to the sources in order.
     fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
         let popular = portion(total, self.config.popular_share);
         let fresh = portion(total, self.config.fresh_share);
         let quotas = [total.saturating_sub(popular + fresh), popular, fresh];
         let mut chosen: Vec<ItemIdx> = Vec::with_capacity(total);
-        let mut known: HashMap<ItemIdx, ()> = HashMap::with_capacity(total);
-        let mut take = |proposed: &Proposed, quota: usize, chosen: &mut Vec<ItemIdx>| {
-            let end = (chosen.len() + quota).min(total);
+        let mut known: HashSet<ItemIdx> = HashSet::with_capacity(total);
+        let mut take_until = |end: usize, proposed: &Proposed| {
             for item in &proposed.items {
-                if chosen.len() >= end {
+                if chosen.len() >= end.min(total) {
                     break;
                 }
-                if known.insert(*item, ()).is_none() {
+                if known.insert(*item) {
                     chosen.push(*item);
                 }
             }
         };
+        let mut end = 0;
         for ((_, proposed), quota) in proposals.iter().zip(quotas) {
-            take(proposed, quota, &mut chosen);
+            end += quota;
+            take_until(end, proposed);
         }
         for (_, proposed) in proposals {
-            take(proposed, total, &mut chosen);
+            take_until(total, proposed);
         }
         chosen
     }

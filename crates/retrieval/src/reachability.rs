@@ -161,11 +161,8 @@ mod tests {
 
     #[test]
     fn full_lists_lose_nothing_that_was_reachable() {
-        // Two rings whose nodes have no free place.
-        let layer0 = vec![1, 2, 2, 0, 0, 1, 4, 5, 5, 3, 3, 4];
-        assert_eq!(repaired(Graph { m: 1, entry: Some(0), layer0, upper: Vec::new() }), 6);
-        // A chain behind a full list: what is displaced must come back behind the new link.
-        let layer0 = vec![1, 2, 0, 1, 3, 0, 2, 0, 5, 6, 4, 6, 4, 5];
-        assert_eq!(repaired(Graph { m: 1, entry: Some(0), layer0, upper: Vec::new() }), 7);
+        // Only node 3 leads to node 0, and it is the nearest to the ring of 4, 5 and 6 that none leads to.
+        let layer0 = vec![1, 2, 2, 3, 1, 3, 1, 0, 5, 6, 4, 6, 4, 5];
+        assert_eq!(repaired(Graph { m: 1, entry: Some(1), layer0, upper: Vec::new() }), 7);
     }
 }

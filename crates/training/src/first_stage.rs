@@ -67,6 +67,11 @@ impl Setting<'_> {
         let models = Models { embedding, index, ranker: None };
         let until = split.ranker_until();
         let rows = training_rows(log, &mut state, until, &decisions, pipeline, &models, config, seed, progress)?;
+        let positives = rows.labels().iter().filter(|label| **label).count();
+        if positives == 0 || positives == rows.len() {
+            let what = "no decision with both wanted and unwanted candidates";
+            return Err(split.too_little(what, split.ranker_from_time, split.evaluation_from_time));
+        }
         Ok(FirstStage { models, rows, state })
     }
 
