@@ -1,4 +1,5 @@
 //! The README's first command, on a small marketplace.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 
 mod harness;
 

@@ -120,10 +120,9 @@ impl Connections {
     async fn rest_connection(&self) -> anyhow::Result<RestConnection> {
         loop {
             let idle = self.idle.lock().await.pop();
-            match idle {
-                Some(mut connection) if connection.is_open().await => return Ok(connection),
-                Some(_) => {}
-                None => return RestConnection::open(self.address).await,
+            let Some(mut connection) = idle else { return RestConnection::open(self.address).await };
+            if connection.is_open().await {
+                return Ok(connection);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Runs the real binary over real files and sockets. Every process that is started here ends with its
 //! guard, and listens on a loopback port that the system chose.
 #![allow(dead_code, unreachable_pub)] // each test target uses a part of it
+#![allow(clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shortlist_gateway::GatewayConfig;
 use shortlist_recommender::PipelineConfig;
-use shortlist_training::TrainingConfig;
+use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes};
 
 use crate::args::StoreArgs;
@@ -64,6 +64,11 @@ impl Config {
         let text =
             std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
         Self::parse(path, &text)
+    }
+
+    /// What decides what is learned.
+    pub(crate) fn learning(&self, seed: u64) -> Settings<'_> {
+        Settings { events: &self.events, pipeline: &self.pipeline, training: &self.training, seed }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {

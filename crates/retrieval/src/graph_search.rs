@@ -199,12 +199,12 @@ mod tests {
         let after = |questions, scored_max| {
             by_graph(&index, query, 10, (30, scored_max), &Questions(AtomicUsize::new(questions)))
         };
-        for scored_max in [100, usize::MAX] {
+        for scored_max in [40, usize::MAX] {
             assert_eq!(after(0, scored_max), Found { neighbors: Vec::new(), complete: false });
             assert!(after(50, scored_max).complete);
         }
         // The last search that is cut short is cut in its scan, after the walk had found item 199, the last.
-        let cut = (0..50).map(|questions| after(questions, 100)).take_while(|found| !found.complete).last().unwrap();
+        let cut = (0..50).map(|questions| after(questions, 40)).take_while(|found| !found.complete).last().unwrap();
         assert_eq!(cut.neighbors.first().map(|best| best.item), Some(ItemIdx(199)));
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use shortlist_evaluation::{auc, bootstrap_difference, bootstrap_mean, log_loss, ndcg_at_k, recall_at_k};
 use shortlist_features::FeatureState;
 use shortlist_ranking::probability;
-use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Request, Scratch};
+use shortlist_recommender::{Bundle, Models, Pipeline, Request, Scratch};
 use shortlist_store::{LogReader, Store};
-use shortlist_types::{EventTypes, ItemIdx, LogSeq, Timestamp, Unlimited, UserIdx};
+use shortlist_types::{ItemIdx, LogSeq, Timestamp, Unlimited, UserIdx};
 
 use crate::decision::{Decision, evaluation_decisions};
 use crate::embedding_search::eligible_wanted;
@@ -15,7 +15,7 @@ use crate::report::{Groups, Protocol};
 use crate::rows::K;
 use crate::split::evaluation_start;
 use crate::timeline::Timeline;
-use crate::{Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, TrainingConfig, TrainingError};
+use crate::{Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, Settings, TrainingError};
 
 /// Resamples behind every interval.
 const BOOTSTRAP_SAMPLES: usize = 1_000;
@@ -27,12 +27,10 @@ const BOOTSTRAP_SAMPLES: usize = 1_000;
 /// No bundle, or a slice in which nobody did enough.
 pub fn evaluate_store(
     store: &Store,
-    event_types: &Arc<EventTypes>,
-    pipeline: &PipelineConfig,
-    config: &TrainingConfig,
-    seed: u64,
+    settings: &Settings<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Bundle, Report), TrainingError> {
+    let Settings { events: event_types, pipeline, training: config, seed } = *settings;
     let log = store.reader()?;
     let registry = store.registry();
     let id = registry.current()?.ok_or(TrainingError::NoBundle)?;

@@ -45,7 +45,7 @@ impl Setting<'_> {
         event_types: &Arc<EventTypes>,
         progress: &mut dyn Progress,
     ) -> Result<FirstStage, TrainingError> {
-        let Self { log, timeline, split, pipeline, config, seed } = *self;
+        let Self { log, timeline, split, config, seed, .. } = *self;
         let mut state = FeatureState::new(Arc::clone(event_types));
         replay(log, &mut state, split.search_until(), &mut |_, _, _| Ok(()))?;
         let chosen = self.choose_embedding(&mut state, progress)?;
@@ -65,8 +65,7 @@ impl Setting<'_> {
         let index = HnswIndex::build(Arc::clone(embedding.table()), &config.index, &mut inserted)?;
         progress.end(&format!("{items} items"));
         let models = Models { embedding, index, ranker: None };
-        let until = split.ranker_until();
-        let rows = training_rows(log, &mut state, until, &decisions, pipeline, &models, config, seed, progress)?;
+        let rows = training_rows(self, &mut state, &decisions, &models, progress)?;
         let positives = rows.labels().iter().filter(|label| **label).count();
         if positives == 0 || positives == rows.len() {
             let what = "no decision with both wanted and unwanted candidates";

@@ -6,10 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use shortlist_features::{FeatureState, RequestFeatures};
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
-use shortlist_store::LogReader;
-use shortlist_types::{ItemIdx, LogSeq, Unlimited};
+use shortlist_types::{ItemIdx, Unlimited};
 
 use crate::decision::Decision;
+use crate::first_stage::Setting;
 use crate::replay::replay_to_stops;
 use crate::{Progress, TrainingConfig, TrainingError};
 
@@ -25,28 +25,24 @@ pub(crate) const K: usize = 10;
 /// though retrieval missed it makes no row: all such rows would be positive, all with a low score,
 /// and would teach the ranker to prefer low scores among candidates.
 pub(crate) fn training_rows(
-    log: &LogReader,
+    setting: &Setting<'_>,
     state: &mut FeatureState,
-    until: LogSeq,
     decisions: &[Decision],
-    pipeline: &Pipeline,
     models: &Models,
-    config: &TrainingConfig,
-    seed: u64,
     progress: &mut dyn Progress,
 ) -> Result<TrainingRows, TrainingError> {
     progress.begin("making training rows", Some(decisions.len() as u64));
     let mut maker = RowMaker {
-        pipeline,
+        pipeline: setting.pipeline,
         models,
-        config,
-        random: ChaCha8Rng::seed_from_u64(seed),
+        config: setting.config,
+        random: ChaCha8Rng::seed_from_u64(setting.seed),
         rows: TrainingRows::new(RequestFeatures::width())?,
         buffer: Vec::new(),
         scratch: Scratch::default(),
     };
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
-    replay_to_stops(log, state, until, &stops, &mut |state, stop| {
+    replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut |state, stop| {
         progress.at(stop as u64 + 1);
         maker.add(state, &decisions[stop])
     })?;

@@ -1,17 +1,14 @@
-use std::sync::Arc;
-
-use serde::Serialize;
 use shortlist_ranking::LogisticRegression;
-use shortlist_recommender::{Bundle, Pipeline, PipelineConfig, Provenance};
+use shortlist_recommender::{Bundle, Pipeline, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
-use shortlist_types::{EventTypes, Timestamp};
+use shortlist_types::Timestamp;
 
 use crate::evaluation::Evaluation;
 use crate::first_stage::{FirstStage, Setting};
 use crate::gate::gate;
 use crate::split::Split;
 use crate::timeline::Timeline;
-use crate::{GateDecision, Progress, Report, TrainingConfig, TrainingError};
+use crate::{GateDecision, Progress, Report, Settings, TrainingError};
 
 /// When a new bundle is put into service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,14 +35,6 @@ pub struct Trained {
     pub promoted: bool,
 }
 
-/// The parts of the configuration that decide what is learned.
-#[derive(Debug, Clone, Serialize)]
-struct LearnedFrom<'a> {
-    events: &'a EventTypes,
-    pipeline: &'a PipelineConfig,
-    training: &'a TrainingConfig,
-}
-
 /// Replays the store's log, fits both stages, evaluates them as served and publishes one bundle.
 ///
 /// The same log, configuration and seed give the same bundle, byte for byte.
@@ -56,14 +45,12 @@ struct LearnedFrom<'a> {
 /// Too little to learn from, a damaged log, or a store that cannot be written.
 pub fn train(
     store: &Store,
-    event_types: &Arc<EventTypes>,
-    pipeline_config: &PipelineConfig,
-    config: &TrainingConfig,
-    seed: u64,
+    settings: &Settings<'_>,
     promote: Promote,
     now: Timestamp,
     progress: &mut dyn Progress,
 ) -> Result<Trained, TrainingError> {
+    let Settings { events: event_types, pipeline: pipeline_config, training: config, seed } = *settings;
     let log = store.reader()?;
     let head = log.head()?;
     let timeline = Timeline::read(&log, head.log_seq, event_types, progress)?;
@@ -91,7 +78,6 @@ pub fn train(
     let report = evaluation.run(&log, state.clone(), progress)?;
     let gate = gate(&state, &pipeline, &models, &report, split.evaluation_from_time);
 
-    let learned_from = LearnedFrom { events: event_types, pipeline: pipeline_config, training: config };
     let provenance = Provenance {
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         arithmetic: "fixed lanes".to_owned(),
@@ -101,7 +87,7 @@ pub fn train(
         embeddings_until: split.ranker_from_time,
         ranker_until: split.evaluation_from_time,
         trained_log_seq: split.ranker_until(),
-        config: serde_json::to_value(learned_from)?,
+        config: serde_json::to_value(settings)?,
     };
     let files = Bundle::to_files(&models, &provenance, &report)?;
     let registry = store.registry();

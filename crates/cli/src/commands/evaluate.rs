@@ -21,8 +21,7 @@ fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.store.store)?;
     let started = Instant::now();
     let mut progress = ProgressBars::default();
-    let (bundle, report) =
-        evaluate_store(&store, &config.events, &config.pipeline, &config.training, args.seed, &mut progress)?;
+    let (bundle, report) = evaluate_store(&store, &config.learning(args.seed), &mut progress)?;
     if args.json {
         return output::json(&json!({
             "bundle": bundle.id.to_string(),

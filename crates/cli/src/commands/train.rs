@@ -50,8 +50,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 /// Trains with progress bars.
 pub(crate) fn train_with(store: &Store, config: &Config, seed: u64, promote: Promote) -> anyhow::Result<Trained> {
     let mut progress = ProgressBars::default();
-    let (events, pipeline, training) = (&config.events, &config.pipeline, &config.training);
-    Ok(train(store, events, pipeline, training, seed, promote, clock::now(), &mut progress)?)
+    Ok(train(store, &config.learning(seed), promote, clock::now(), &mut progress)?)
 }
 
 fn refusal(trained: &Trained) -> Option<String> {

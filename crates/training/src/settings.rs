@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use serde::Serialize;
+use shortlist_recommender::PipelineConfig;
+use shortlist_types::EventTypes;
+
+use crate::TrainingConfig;
+
+/// What decides what is learned, besides the log. A bundle's provenance keeps it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Settings<'a> {
+    /// How event types are read.
+    pub events: &'a Arc<EventTypes>,
+    /// The pipeline that is trained for, and evaluated.
+    pub pipeline: &'a PipelineConfig,
+    /// How a bundle is made.
+    pub training: &'a TrainingConfig,
+    /// Seed of everything random.
+    #[serde(skip)] // the provenance has it as a field of its own
+    pub seed: u64,
+}
