@@ -106,9 +106,7 @@ mod tests {
     #[test]
     fn a_decision_never_stands_inside_a_page() {
         let mut steps = positives(1, 12);
-        for inside in 5..9 {
-            steps[inside].page_start = false;
-        }
+        steps[5..9].iter_mut().for_each(|step| step.page_start = false);
         assert_eq!(evaluation_decisions(&steps)[0].before, LogSeq(10));
         for seed in 0..20 {
             let drawn = training_decisions(&steps, 5, 100, seed);
