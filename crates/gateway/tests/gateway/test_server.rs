@@ -61,7 +61,10 @@ impl TestServer {
             let shutdown = async { drop(stopped.await) };
             shortlist_gateway::serve(listener, service, metrics(), shutdown).await.unwrap();
         });
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        // A connection each: the server closes one whose body it did not read, and a pooled one may
+        // learn that only with the next request.
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        let agent = agent.build().into();
         let (stop, serving) = (Some(stop), Some(serving));
         Self { url, runtime, recommender, store, agent, stop, serving, _dir: dir }
     }
