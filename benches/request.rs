@@ -1,5 +1,5 @@
 //! A whole request in this process, from the user's name to the named items: what the service
-//! computes, without protocol and network.
+//! computes, without protocol and network. The mean time of each stage is printed before.
 
 #![allow(clippy::print_stderr, reason = "results of the setup")]
 #![allow(clippy::unwrap_used, reason = "a benchmark whose subject fails has to stop")]
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use criterion::Criterion;
-use shortlist_recommender::{Deadline, Request};
+use shortlist_recommender::{Deadline, Request, StageName};
 use shortlist_types::limits::DEADLINE_MS_DEFAULT;
 
 use crate::world::{K, Size, World};
@@ -27,14 +27,19 @@ fn main() -> anyhow::Result<()> {
         let budget = Deadline::after(Duration::from_millis(DEADLINE_MS_DEFAULT));
         recommender.recommend(request, now, &budget).unwrap()
     };
-    let sample = answer(&requests[0]);
-    ensure!(sample.items.len() == K && sample.degraded.is_empty(), "the first answer is not whole: {sample:?}");
-    for timing in &sample.timings {
-        world::tell(&format!(
-            "{:>12} {:>8.1} us (one cold request)",
-            timing.stage.0,
-            timing.elapsed.as_secs_f64() * 1e6
-        ));
+    let mut stages: Vec<(StageName, Duration)> = Vec::new();
+    for request in &requests {
+        let sample = answer(request);
+        ensure!(sample.items.len() == K, "expected {K} items, got {}", sample.items.len());
+        for timing in sample.timings {
+            match stages.iter_mut().find(|(stage, _)| *stage == timing.stage) {
+                Some((_, total)) => *total += timing.elapsed,
+                None => stages.push((timing.stage, timing.elapsed)),
+            }
+        }
+    }
+    for (stage, total) in stages {
+        world::tell(&format!("{:>12} {:>7.1} us", stage.0, total.as_secs_f64() * 1e6 / requests.len() as f64));
     }
 
     let mut criterion = Criterion::default().configure_from_args();

@@ -108,7 +108,7 @@ impl FeatureState {
             LogRecord::UserDelete { user_id, .. } => {
                 if let Some(index) = self.user_ids.get(user_id) {
                     let entry = &mut self.users[index.as_usize()];
-                    (entry.attributes, entry.labels) = (Attributes::default(), Box::default());
+                    (entry.attributes, entry.labels, entry.described) = (Attributes::default(), Box::default(), false);
                 }
             }
         }
@@ -167,7 +167,7 @@ impl FeatureState {
         let index = self.intern_user(&user.user_id)?;
         let labels = self.audience.encode(&user.attributes);
         let entry = &mut self.users[index.as_usize()];
-        (entry.attributes, entry.labels) = (user.attributes.clone(), labels);
+        (entry.attributes, entry.labels, entry.described) = (user.attributes.clone(), labels, true);
         Ok(())
     }
 

@@ -61,6 +61,7 @@ pub(crate) enum Change {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UserState {
     pub(crate) attributes: Attributes,
+    pub(crate) described: bool,
     /// His attribute texts, numbered by [`crate::audience::Audience`].
     pub(crate) labels: Box<[LabelIdx]>,
     /// In ascending order of item.
@@ -73,6 +74,11 @@ impl UserState {
     /// What the catalogue's owner said of him.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
+    }
+
+    /// Whether the catalogue's owner described him, be it with no attribute.
+    pub fn is_described(&self) -> bool {
+        self.described
     }
 
     /// Everything he touched, in ascending order of item.

@@ -1,8 +1,5 @@
-use std::time::{Duration, Instant};
-
 use anyhow::Context;
 use shortlist_features::FeatureState;
-use shortlist_gateway::api::RecommendResponse;
 use shortlist_recommender::{Answer, Pipeline, Recommender, Request};
 use shortlist_store::Store;
 use shortlist_types::{ItemIdx, Unlimited, UserId};
@@ -21,11 +18,9 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.store.store)?;
     let recommender = Recommender::new(fold_log(&store, &config)?, Pipeline::new(config.pipeline.clone()));
     recommender.swap(load_current(&store)?);
-    let started = Instant::now();
     let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
     if args.json {
-        let request_id = uuid::Uuid::now_v7().to_string();
-        return output::json(&RecommendResponse::new(request_id, &answer, Duration::ZERO, started.elapsed()));
+        return output::json(&shortlist_gateway::answer_as_json(&answer));
     }
     recommender.read(|state| print_answer(state, &args.user, &answer));
     Ok(())

@@ -44,15 +44,17 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, Pipeline::new(config.pipeline.clone())));
     recommender.swap(load_current(&store)?);
     let applied_to = Arc::clone(&recommender);
-    let writer = LogWriter::start(
-        appender,
-        WRITE_QUEUE_MAX,
-        Box::new(move |records| {
-            if let Err(error) = applied_to.apply(records) {
-                tracing::error!(%error, "a durable record did not fit the state: restart to replay the log");
+    let apply = move |records: &[_]| {
+        if let Err(error) = applied_to.apply(records) {
+            // The state misses a durable record: nothing more must be acknowledged until a restart
+            // replays the log. The writer stops for good when this thread panics.
+            #[allow(clippy::panic)]
+            {
+                panic!("a durable record did not fit the state: {error}");
             }
-        }),
-    )?;
+        }
+    };
+    let writer = LogWriter::start(appender, WRITE_QUEUE_MAX, Box::new(apply))?;
     let writer = Arc::new(writer);
     let service = Arc::new(Service::new(Arc::clone(&recommender), Arc::clone(&writer), &config.gateway)?);
     let stopping = Arc::new(AtomicBool::new(false));

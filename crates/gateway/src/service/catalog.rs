@@ -78,17 +78,15 @@ impl Service {
         Ok(change.await?.into())
     }
 
-    /// What is known of a user. The state does not keep whether he was ever described: one without
-    /// attributes and without events counts as unknown.
+    /// What is known of a user; one who was neither described nor did anything counts as unknown.
     pub(crate) async fn get_user(&self, call: Call, user_id: String) -> Result<UserView, ApiError> {
         let patience = call.patience(None, self.default_timeout)?;
         let recommender = Arc::clone(&self.recommender);
         let work = move |_: Call| {
             let user_id = UserId::parse(&user_id)?;
             let attributes = recommender.read(|state| {
-                let user = state.user(user_id.as_str())?;
-                let known = !user.attributes().is_empty() || !user.is_empty();
-                known.then(|| user.attributes().clone())
+                let user = state.user(user_id.as_str()).filter(|user| user.is_described() || !user.is_empty())?;
+                Some(user.attributes().clone())
             });
             let attributes = attributes.ok_or_else(|| ApiError::UserNotFound { user_id: user_id.to_string() })?;
             Ok(UserView { user_id, attributes })
@@ -101,8 +99,8 @@ impl Service {
         let recommender = Arc::clone(&self.recommender);
         let change = self.append(call, move |received| {
             let user_id = UserId::parse(&user_id)?;
-            let described = recommender
-                .read(|state| state.user(user_id.as_str()).is_some_and(|user| !user.attributes().is_empty()));
+            let described =
+                recommender.read(|state| state.user(user_id.as_str()).is_some_and(|user| user.is_described()));
             let delete = LogRecord::UserDelete { timestamp: received.now, user_id };
             Ok(described.then_some(delete).into_iter().collect())
         });
