@@ -2,7 +2,8 @@
 //! under the request's own filters, beside an exact scan.
 //!
 //! Recall, the share of the exact answer that the index finds, is measured over the same users and
-//! printed before the times: a time without its recall says nothing. At 100,000 items it was RECALL.
+//! printed before the times: a time without its recall says nothing. At 100,000 items and a beam of
+//! 500, the 500 candidates held 0.86 of the true best 500 and 0.91 of the true best 100.
 
 #![allow(clippy::print_stderr, reason = "results of the setup")]
 #![allow(clippy::unwrap_used, reason = "a benchmark whose subject fails has to stop")]

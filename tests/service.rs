@@ -109,6 +109,43 @@ fn an_empty_store_serves_and_the_first_bundle_swaps_in_without_a_restart() {
 }
 
 #[test]
+fn one_odd_new_item_does_not_overturn_a_ranking_of_imported_ones() {
+    let folder = folder();
+    let store = path(&folder, "store");
+    // A catalogue without times: all items look equally old while the ranker is trained.
+    let mut records = harness::market(150, 300, 30_000);
+    records.retain(|record| matches!(record, shortlist_types::LogRecord::Event(_)));
+    harness::write_jsonl(&folder.path().join("events.jsonl"), &records);
+    ok(&["import", "jsonl", &path(&folder, "events.jsonl"), "--store", &store]);
+    ok(&["train", "--store", &store]);
+    let server = Server::start(&store);
+    let before = server.list("user-3", 20);
+    assert_eq!(server.put("/v1/items/odd", &json!({"attributes": {"title": "odd"}})).0, 200);
+    let (_, answer) = server.get("/v1/users/user-3/recommendations?k=20");
+    for item in answer["items"].as_array().unwrap() {
+        assert!(item["score"].as_f64().unwrap().abs() < 100.0, "{item}");
+    }
+    let mut left = ids(&answer);
+    left.retain(|id| id != "odd");
+    let kept = left.iter().filter(|id| before.contains(id)).count();
+    assert!(kept >= 17, "the list became another: {before:?} {left:?}");
+}
+
+#[test]
+fn a_damaged_bundle_costs_quality_and_not_the_service() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let trained = ok_json(&["train", "--store", &store, "--json"]);
+    let manifest = format!("{store}/bundles/{}/manifest.json", trained["bundle"].as_str().unwrap());
+    std::fs::remove_file(&manifest).unwrap();
+    let server = Server::start(&store);
+    let (status, answer) = server.get("/v1/users/user-3/recommendations?k=5");
+    assert_eq!((status, &answer["degraded"]), (200, &json!(["no_bundle"])));
+    let event = json!({"user_id": "user-3", "item_id": "item-1", "event_type": "click"});
+    assert_eq!(server.post("/v1/events", &event).0, 200);
+}
+
+#[test]
 fn every_refusal_has_its_status_its_code_and_its_field() {
     let folder = folder();
     let server = Server::start(&path(&folder, "store"));

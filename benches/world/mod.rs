@@ -12,7 +12,7 @@ mod users;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -40,6 +40,8 @@ const SMOKE_USERS: usize = 60;
 /// a quarter of an hour at a million.
 const THRIFTY_ABOVE: usize = 200_000;
 const EF_CONSTRUCTION_THRIFTY: usize = 60;
+/// Between two lines about a long build.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether this is the short round of `cargo test --benches`: only `cargo bench` passes `--bench`.
 pub(crate) fn is_smoke() -> bool {
@@ -169,12 +171,11 @@ fn learn(
     let embedding = IalsModel::from_parts(Arc::clone(&table), &IalsConfig::default())?;
     let config = size.index_config()?;
     let started = Instant::now();
-    let tenth = (size.items / 10).max(1);
-    let mut next = tenth;
+    let mut told = started;
     let index = HnswIndex::build(table, &config, &mut |done| {
-        if done >= next && done < size.items {
+        if told.elapsed() > PROGRESS_EVERY {
+            told = Instant::now();
             tell(&format!("index: {done} of {} items after {:.0} s", size.items, started.elapsed().as_secs_f64()));
-            next += tenth;
         }
     })?;
     tell(&format!(

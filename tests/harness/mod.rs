@@ -128,12 +128,14 @@ impl Server {
             }
             let _ = found.send(Err(said.join("\n")));
         });
-        let address = match address.recv_timeout(Duration::from_secs(60)) {
+        // The guard comes first: a server that never says its address must end all the same.
+        let mut server = Self { child, url: String::new(), address: String::new() };
+        server.address = match address.recv_timeout(Duration::from_secs(60)) {
             Ok(Ok(address)) => address,
             Ok(Err(said)) => panic!("the server ended before it served: {said}"),
             Err(error) => panic!("the server did not say its address: {error}"),
         };
-        let server = Self { child, url: format!("http://{address}"), address };
+        server.url = format!("http://{}", server.address);
         server.wait_until("it is ready", |server| server.get("/readyz").0 == 200);
         server
     }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX};
+use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX, NUMBERS_MAX};
 use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
 
 /// Number of one attribute text, such as genre = Drama: given at its first appearance.
@@ -142,7 +142,7 @@ impl Catalog {
         let (mut labels, mut numbers) = (Vec::new(), Vec::new());
         for (name, value) in attributes.iter() {
             match value {
-                AttributeValue::Number(value) => numbers.push((self.number(name), compress(*value))),
+                AttributeValue::Number(value) => numbers.extend(self.number(name).map(|n| (n, compress(*value)))),
                 AttributeValue::Bool(value) => labels.extend(self.label(name, if *value { "true" } else { "false" })),
                 AttributeValue::Text(_) | AttributeValue::List(_) if !DESCRIPTIVE.contains(&name) => {
                     labels.extend(attributes.labels(name).filter_map(|text| self.label(name, text)));
@@ -168,16 +168,14 @@ impl Catalog {
         Some(label)
     }
 
-    fn number(&mut self, name: &str) -> u32 {
+    fn number(&mut self, name: &str) -> Option<u32> {
         if let Some(number) = self.numbers.get(name) {
-            return *number;
+            return Some(*number);
         }
-        // At most 64 attributes an item and u32 items: the number of names stays below 2^32 long
-        // after memory has ended.
-        let number = u32::try_from(self.spreads.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.spreads.len()).ok().filter(|n| (*n as usize) < NUMBERS_MAX)?;
         self.numbers.insert(name.to_owned(), number);
         self.spreads.push(Spread::default());
-        number
+        Some(number)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::audience::Audience;
 use crate::item_stats::BOARD_HALF_LIFE;
 use crate::leaderboard::Leaderboard;
 use crate::user_state::Change;
-use crate::{Action, Catalog, ItemStats, UserState};
+use crate::{Action, Catalog, ItemStats, LabelIdx, UserState};
 
 /// Why a record could not be folded. The state is as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +92,7 @@ impl FeatureState {
     /// Events of a type that the config no longer names are skipped and counted.
     ///
     /// # Errors
-    /// A record out of sequence, or more items or users than `u32` counts; nothing was changed then.
+    /// A record out of sequence, or more items or users than `u32` counts; nothing was counted then.
     pub fn apply(&mut self, log_seq: LogSeq, record: &LogRecord) -> Result<(), FoldError> {
         let expected = self.log_seq.next();
         if log_seq != expected {
@@ -119,8 +119,8 @@ impl FeatureState {
     }
 
     fn apply_event(&mut self, event: &Event) -> Result<(), FoldError> {
-        let item = self.catalog.intern(&event.item_id, event.timestamp).ok_or(FoldError::Full)?;
         let user = self.intern_user(&event.user_id)?;
+        let item = self.catalog.intern(&event.item_id, event.timestamp).ok_or(FoldError::Full)?;
         self.stats.resize_with(self.catalog.len(), ItemStats::default);
         self.latest = self.latest.max(Some(event.timestamp));
         let Some(event_type) = self.event_types.find(&event.event_type) else {
@@ -247,6 +247,11 @@ impl FeatureState {
 
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// Users who wanted an item that carries `label`, once per item.
+    pub(crate) fn label_users(&self, label: LabelIdx) -> u64 {
+        self.label_positives.get(label.0 as usize).map_or(0, |parts| parts.iter().map(|n| u64::from(*n)).sum())
     }
 
     pub(crate) fn label_positives(&self) -> &[[u32; DAY_PARTS]] {

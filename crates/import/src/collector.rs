@@ -192,6 +192,6 @@ mod tests {
 
     #[test]
     fn a_record_takes_the_memory_that_is_stated() {
-        assert_eq!(size_of::<LogRecord>(), 136);
+        assert_eq!(size_of::<LogRecord>(), 128);
     }
 }

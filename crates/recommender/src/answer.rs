@@ -63,8 +63,10 @@ pub enum Degraded {
     NoBundle,
     /// The bundle has no vector for the item asked about: it is newer than the bundle.
     ItemNotInBundle,
-    /// The neighbour search ended early.
-    AnnTimeout,
+    /// A source ended early: the others fill its place.
+    SourceTimeout,
+    /// The neighbour search failed: the other sources fill its place.
+    AnnFailed,
     /// The ranker ended early: retrieval order.
     RankerTimeout,
     /// The ranker failed: retrieval order.
@@ -79,7 +81,8 @@ impl Degraded {
         match self {
             Self::NoBundle => "no_bundle",
             Self::ItemNotInBundle => "item_not_in_bundle",
-            Self::AnnTimeout => "ann_timeout",
+            Self::SourceTimeout => "source_timeout",
+            Self::AnnFailed => "ann_failed",
             Self::RankerTimeout => "ranker_timeout",
             Self::RankerFailed => "ranker_failed",
             Self::RankerNotFinite => "ranker_not_finite",

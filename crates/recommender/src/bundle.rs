@@ -116,27 +116,8 @@ impl Bundle {
     /// # Errors
     /// A missing or malformed file, or features that this build does not compute.
     pub fn from_files(id: BundleId, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
-        let schema: FeatureSchema = from_json(files, FEATURES)?;
-        if let Some(feature) = schema.first_difference() {
-            return Err(BundleError::ForeignFeatures { feature });
-        }
-        let table = Arc::new(embeddings_from_bytes(file(files, EMBEDDINGS)?)?);
-        let config: IalsConfig = from_json(files, EMBEDDING_CONFIG)?;
-        let ranker: LogisticRegression = from_json(files, RANKER)?;
-        if ranker.features() != RequestFeatures::width() {
-            let reason = format!("expected {} weights, got {}", RequestFeatures::width(), ranker.features());
-            return Err(BundleError::Malformed { file: RANKER, reason });
-        }
-        Ok(Self {
-            id,
-            models: Models {
-                index: HnswIndex::read_from(file(files, INDEX)?, Arc::clone(&table))?,
-                embedding: IalsModel::from_parts(table, &config)?,
-                ranker: Some(ranker),
-            },
-            provenance: from_json(files, PROVENANCE)?,
-            report: from_json(files, REPORT)?,
-        })
+        let models = Models::from_files(files)?;
+        Ok(Self { id, models, provenance: from_json(files, PROVENANCE)?, report: from_json(files, REPORT)? })
     }
 
     /// Loads a published bundle, checks it in full, and checks that it was trained on this log.
@@ -150,6 +131,31 @@ impl Bundle {
             return Err(BundleError::ForeignLog);
         }
         Ok(bundle)
+    }
+}
+
+impl Models {
+    /// Reads the models from a bundle's files and checks each.
+    ///
+    /// # Errors
+    /// As [`Bundle::from_files`].
+    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
+        let schema: FeatureSchema = from_json(files, FEATURES)?;
+        if let Some(feature) = schema.first_difference() {
+            return Err(BundleError::ForeignFeatures { feature });
+        }
+        let table = Arc::new(embeddings_from_bytes(file(files, EMBEDDINGS)?)?);
+        let config: IalsConfig = from_json(files, EMBEDDING_CONFIG)?;
+        let ranker: LogisticRegression = from_json(files, RANKER)?;
+        if ranker.features() != RequestFeatures::width() {
+            let reason = format!("expected {} weights, got {}", RequestFeatures::width(), ranker.features());
+            return Err(BundleError::Malformed { file: RANKER, reason });
+        }
+        Ok(Self {
+            index: HnswIndex::read_from(file(files, INDEX)?, Arc::clone(&table))?,
+            embedding: IalsModel::from_parts(table, &config)?,
+            ranker: Some(ranker),
+        })
     }
 }
 

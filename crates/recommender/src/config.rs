@@ -89,8 +89,8 @@ impl PipelineConfig {
     }
 }
 
-/// `share` of `total`, rounded up.
+/// `share` of `total`, rounded.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0..=1 of a length
 pub(crate) fn portion(total: usize, share: f64) -> usize {
-    (total as f64 * share).ceil() as usize
+    (total as f64 * share).round() as usize
 }

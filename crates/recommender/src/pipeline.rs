@@ -17,8 +17,8 @@ use crate::{
 /// The stages of a recommendation and the one way through them.
 pub struct Pipeline {
     config: PipelineConfig,
-    /// In the order in which they fill the candidate list.
-    sources: Vec<Box<dyn Source>>,
+    /// In the order in which they fill the candidate list, each with its share of it.
+    sources: Vec<(Box<dyn Source>, f64)>,
     filters: Vec<Box<dyn Filter>>,
     ranker: Box<dyn Ranker>,
 }
@@ -53,10 +53,11 @@ impl Pipeline {
 
     /// The same pipeline with another second stage.
     pub fn with_ranker(config: PipelineConfig, ranker: Box<dyn Ranker>) -> Self {
-        let sources: Vec<Box<dyn Source>> = vec![
-            Box::new(Ann { ef_search: config.ef_search }),
-            Box::new(Popular),
-            Box::new(Fresh { days: config.fresh_days }),
+        let PipelineConfig { popular_share, fresh_share, .. } = config;
+        let sources: Vec<(Box<dyn Source>, f64)> = vec![
+            (Box::new(Ann { ef_search: config.ef_search }), 1.0 - popular_share - fresh_share),
+            (Box::new(Popular), popular_share),
+            (Box::new(Fresh { days: config.fresh_days }), fresh_share),
         ];
         let filters: Vec<Box<dyn Filter>> = vec![Box::new(Unavailable), Box::new(Seen), Box::new(Excluded)];
         Self { config, sources, filters, ranker }
@@ -113,13 +114,11 @@ impl Pipeline {
         }
         let total = self.config.candidates(state.catalog().len(), request.k);
         let mut proposals = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
+        for (source, _) in &self.sources {
             let started = Instant::now();
             let proposed = source.propose(&retrieved.context, total, budget, scratch);
             retrieved.timed(source.name().0, started);
-            if proposed.cut_short {
-                retrieved.degraded.push(Degraded::AnnTimeout);
-            }
+            retrieved.degraded.extend(proposed.degraded);
             proposals.push((source.name(), proposed));
         }
         let started = Instant::now();
@@ -132,9 +131,6 @@ impl Pipeline {
     /// Chooses at most `total` of the proposed items: every source first gets its own share and what
     /// the ones before it did not fill, what is left over goes to the sources in order.
     fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
-        let popular = portion(total, self.config.popular_share);
-        let fresh = portion(total, self.config.fresh_share);
-        let quotas = [total.saturating_sub(popular + fresh), popular, fresh];
         let mut chosen: Vec<ItemIdx> = Vec::with_capacity(total);
         let mut known: HashSet<ItemIdx> = HashSet::with_capacity(total);
         let mut take_until = |end: usize, proposed: &Proposed| {
@@ -148,8 +144,8 @@ impl Pipeline {
             }
         };
         let mut end = 0;
-        for ((_, proposed), quota) in proposals.iter().zip(quotas) {
-            end += quota;
+        for ((_, proposed), (_, share)) in proposals.iter().zip(&self.sources) {
+            end += portion(total, *share);
             take_until(end, proposed);
         }
         for (_, proposed) in proposals {

@@ -52,10 +52,14 @@ pub(crate) fn similar(
     };
     let fetch = (k * OVER_FETCH).max(FETCH_MIN);
     let allowed = |other| other != item && state.catalog().is_recommendable(other);
-    let found = models
-        .index
-        .search(vector, fetch, fetch, &allowed, budget, &mut scratch.search)
-        .map_err(|error| shortlist_types::InvalidInput::new("item_id", error.to_string()))?;
+    let found = match models.index.search(vector, fetch, fetch, &allowed, budget, &mut scratch.search) {
+        Ok(found) => found,
+        // The bundle was checked when it was loaded: its own vectors fit its index.
+        Err(error) => {
+            tracing::error!(%error, "neighbour search refused an item's vector");
+            return Ok(answer(Vec::new(), vec![Degraded::AnnFailed]));
+        }
+    };
     let length = |vector: &[f32]| dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
     let own_length = length(vector);
     let mut scored: Vec<_> = found
@@ -72,6 +76,6 @@ pub(crate) fn similar(
         .into_iter()
         .take(k)
         .filter_map(|(score, other)| Some(SimilarItem { item_id: state.catalog().get(other)?.id.clone(), score }));
-    let degraded = if found.complete { Vec::new() } else { vec![Degraded::AnnTimeout] };
+    let degraded = if found.complete { Vec::new() } else { vec![Degraded::SourceTimeout] };
     Ok(answer(named.collect(), degraded))
 }

@@ -47,7 +47,12 @@ impl Setting<'_> {
     ) -> Result<FirstStage, TrainingError> {
         let Self { log, timeline, split, config, seed, .. } = *self;
         let mut state = FeatureState::new(Arc::clone(event_types));
-        replay(log, &mut state, split.search_until(), &mut |_, _, _| Ok(()))?;
+        progress.begin("replaying the log", Some(split.search_until().0));
+        replay(log, &mut state, split.search_until(), &mut |_, log_seq, _| {
+            progress.at(log_seq.0);
+            Ok(())
+        })?;
+        progress.end(&format!("{} users, {} items", state.users().len(), state.catalog().len()));
         let chosen = self.choose_embedding(&mut state, progress)?;
         if state.users().all(|(_, user)| user.interests().is_empty()) {
             return Err(split.too_little("no positive event", split.log_from_time, split.ranker_from_time));

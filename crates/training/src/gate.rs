@@ -2,8 +2,8 @@ use shortlist_features::FeatureState;
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
 use shortlist_types::{Timestamp, Unlimited, UserId};
 
-use crate::Report;
 use crate::rows::K;
+use crate::{Metrics, Report};
 
 /// Whether a new bundle may serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,6 @@ pub(crate) fn gate(
     }
 }
 
-use crate::Metrics;
-
 /// Asks for known users, evenly spread, and for an unknown one.
 fn golden_requests(state: &FeatureState, pipeline: &Pipeline, models: &Models, now: Timestamp) -> Result<(), String> {
     let step = (state.users().len() / GOLDEN_USERS).max(1);
@@ -59,7 +57,12 @@ fn golden_requests(state: &FeatureState, pipeline: &Pipeline, models: &Models, n
         let request = Request { user_id: user.clone(), k: K, exclude: Vec::new(), recent: Vec::new(), explain: false };
         let answer = pipeline.recommend(state, Some(models), &request, now, &Unlimited, &mut scratch);
         let answer = answer.map_err(|error| format!("a golden request was refused: {error}"))?;
-        if answer.items.is_empty() || !answer.degraded.is_empty() {
+        // Few items may be left for a user of a small catalogue, but then all of them come.
+        let seen = user.as_ref().and_then(|user| state.user(user.as_str()));
+        let left = state.catalog().iter().filter(|(item, _)| {
+            state.catalog().is_recommendable(*item) && !seen.is_some_and(|user| user.has_seen(*item, now))
+        });
+        if answer.items.len() < left.take(K).count() || !answer.degraded.is_empty() {
             let user = user.map_or_else(|| "nobody".to_owned(), |user| user.to_string());
             let (items, degraded) = (answer.items.len(), &answer.degraded);
             return Err(format!("the golden request of {user} got {items} items, degraded {degraded:?}"));

@@ -13,7 +13,7 @@ use crate::first_stage::Setting;
 use crate::replay::replay_to_stops;
 use crate::{Progress, TrainingConfig, TrainingError};
 
-/// The answer length that decisions ask for; it does not change which candidates there are.
+/// The answer length that decisions and evaluation ask for.
 pub(crate) const K: usize = 10;
 
 /// Makes the ranker's rows by replaying its slice: at each decision, the candidates that retrieval
@@ -72,7 +72,7 @@ impl RowMaker<'_> {
         let catalogue = u32::try_from(state.catalog().len()).unwrap_or(u32::MAX);
         let others: Vec<ItemIdx> = (0..self.config.random_per_decision)
             .map(|_| ItemIdx(self.random.random_range(0..catalogue.max(1))))
-            .filter(|item| is_eligible(item) && known.insert(*item))
+            .filter(|item| is_eligible(item) && !decision.wanted_later.contains(item) && known.insert(*item))
             .collect();
         retrieved.feature_rows(&others, &mut self.buffer);
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ pub(crate) struct Step {
     pub(crate) item: ItemIdx,
     pub(crate) time: Timestamp,
     pub(crate) kind: StepKind,
-    /// Whether this event is the first of a page: its request differs from that of the user's event
-    /// before, or it has none. A decision may stand only here, because in the middle of a page the
-    /// impressions already tell what the list was.
+    /// Whether this event is the first of a page. A decision may stand only here, because in the middle
+    /// of a page the impressions already tell what the list was. An event that names its request begins
+    /// a page if none of the user's latest pages is that request; one that names none, if his event
+    /// before was no impression.
     pub(crate) page_start: bool,
 }
 
@@ -46,7 +47,7 @@ impl Timeline {
         progress: &mut dyn Progress,
     ) -> Result<Self, TrainingError> {
         let mut timeline = Self::default();
-        let mut pages: HashMap<UserIdx, Option<u64>> = HashMap::new();
+        let mut pages: HashMap<UserIdx, Pages> = HashMap::new();
         let mut state = FeatureState::new(Arc::clone(event_types));
         progress.begin("reading the log", Some(until.0));
         replay(log, &mut state, until, &mut |state, log_seq, record| {
@@ -69,12 +70,7 @@ impl Timeline {
 }
 
 /// The step of an event that was applied just now; none if its type is not in the config.
-fn step(
-    state: &FeatureState,
-    log_seq: LogSeq,
-    event: &Event,
-    pages: &mut HashMap<UserIdx, Option<u64>>,
-) -> Option<Step> {
+fn step(state: &FeatureState, log_seq: LogSeq, event: &Event, pages: &mut HashMap<UserIdx, Pages>) -> Option<Step> {
     let types = state.event_types();
     let kind = match types.get(types.find(&event.event_type)?).outcome(event.value) {
         Outcome::Positive(_) => StepKind::Positive,
@@ -88,7 +84,54 @@ fn step(
         id.hash(&mut hasher);
         hasher.finish()
     });
-    let before = pages.insert(user, page);
-    let page_start = page.is_none() || before != Some(page);
+    let page_start = pages.entry(user).or_default().begins(page, kind);
     Some(Step { log_seq, user, item, time: event.timestamp, kind, page_start })
+}
+
+/// The pages that a user saw last, by hash of their request.
+#[derive(Debug, Default)]
+struct Pages {
+    latest: VecDeque<u64>,
+    after_impression: bool,
+}
+
+/// Pages of a user among which a late event may still belong.
+const PAGES_KEPT: usize = 8;
+
+impl Pages {
+    /// Whether an event of this page and kind begins a page.
+    fn begins(&mut self, page: Option<u64>, kind: StepKind) -> bool {
+        let after_impression = std::mem::replace(&mut self.after_impression, kind == StepKind::Impression);
+        let Some(page) = page else { return !after_impression };
+        if self.latest.contains(&page) {
+            return false;
+        }
+        if self.latest.len() >= PAGES_KEPT {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(page);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use StepKind::{Impression, Positive};
+
+    #[test]
+    fn a_late_event_of_an_older_page_begins_none() {
+        let mut pages = Pages::default();
+        let begins = [(1, Impression), (1, Impression), (2, Impression), (1, Positive), (2, Positive), (3, Impression)]
+            .map(|(page, kind)| pages.begins(Some(page), kind));
+        assert_eq!(begins, [true, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn without_a_request_a_page_goes_on_after_its_impressions() {
+        let mut pages = Pages::default();
+        let begins =
+            [Positive, Positive, Impression, Impression, Positive, Positive].map(|kind| pages.begins(None, kind));
+        assert_eq!(begins, [true, true, true, false, false, true]);
+    }
 }

@@ -1,5 +1,5 @@
 use shortlist_ranking::LogisticRegression;
-use shortlist_recommender::{Bundle, Pipeline, Provenance};
+use shortlist_recommender::{Bundle, Models, Pipeline, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
 use shortlist_types::Timestamp;
 
@@ -39,7 +39,7 @@ pub struct Trained {
 ///
 /// The same log, configuration and seed give the same bundle, byte for byte.
 ///
-/// **Cost**: three passes over the log; the fit of the embeddings dominates.
+/// **Cost**: two passes over the log and two copies of the state; the fit of the embeddings dominates.
 ///
 /// # Errors
 /// Too little to learn from, a damaged log, or a store that cannot be written.
@@ -76,7 +76,6 @@ pub fn train(
         seed,
     };
     let report = evaluation.run(&log, state.clone(), progress)?;
-    let gate = gate(&state, &pipeline, &models, &report, split.evaluation_from_time);
 
     let provenance = Provenance {
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,6 +89,9 @@ pub fn train(
         config: serde_json::to_value(settings)?,
     };
     let files = Bundle::to_files(&models, &provenance, &report)?;
+    // What is judged is what a server will load, not what happens to be in memory.
+    let published = Models::from_files(&files)?;
+    let gate = gate(&state, &pipeline, &published, &report, split.evaluation_from_time);
     let registry = store.registry();
     let bundle = registry.publish(&files, now, &mut |step: PublishStep| tracing::debug!(?step, "publishing"))?;
     let promoted = match promote {

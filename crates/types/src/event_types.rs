@@ -156,14 +156,6 @@ impl EventTypes {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &EventType)> {
         self.0.iter().map(|(name, kind)| (name.as_str(), kind))
     }
-
-    /// These types with `others` added or put in place of those of the same name.
-    ///
-    /// # Errors
-    /// As [`Self::parse`].
-    pub fn overridden_by(self, others: Self) -> Result<Self, InvalidInput> {
-        Self::parse(self.0.into_iter().chain(others.0).collect())
-    }
 }
 
 impl EventType {

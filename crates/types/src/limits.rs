@@ -37,6 +37,9 @@ pub const SHOWN_MAX: usize = 100;
 /// Most distinct attribute texts that affinities tell apart; further ones are kept as attributes but
 /// not counted.
 pub const LABELS_MAX: usize = 1_000_000;
+/// Most distinct names of numeric attributes that distances look at; further ones are kept as
+/// attributes but not compared.
+pub const NUMBERS_MAX: usize = 1_024;
 /// Most (item, user attribute text) pairs that are counted; further ones are not.
 pub const AUDIENCE_MAX: usize = 4_000_000;
 /// Items on the popularity board; a user who has had them all gets the rest by a full scan.

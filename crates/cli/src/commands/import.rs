@@ -32,21 +32,22 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let count = appender.append_all(records, &mut |done| bar.set_position(done))?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
+    for bad in &report.first_bad {
+        output::note(&format!("passed over {bad}"));
+    }
     if args.json {
         return output::json(&json!({
             "items": report.items, "users": report.users, "events": report.events,
             "new": count.new, "duplicates": count.duplicates,
-            "bad_rows": report.bad_rows, "seconds": seconds,
+            "bad_rows": report.bad_rows, "first_bad": report.first_bad, "seconds": seconds,
         }));
     }
-    for bad in &report.first_bad {
-        output::note(&format!("passed over {bad}"));
-    }
     output::line(&format!(
-        "imported {} items, {} users, {} events into {} ({seconds:.1} s); {} bad rows, {} events were there already",
+        "read {} items, {} users, {} events; {} new records in {} ({seconds:.1} s); {} bad rows, {} events were there already",
         report.items,
         report.users,
         report.events,
+        count.new,
         args.store.store.display(),
         report.bad_rows,
         count.duplicates,

@@ -10,7 +10,7 @@ use crate::args::{QuickstartArgs, StoreArgs};
 use crate::clock;
 use crate::commands::recommend::print_answer;
 use crate::commands::serve::{bind, fold_log, load_current, serve};
-use crate::commands::train::train_with;
+use crate::commands::train::{refusal, train_with};
 use crate::config::Config;
 use crate::output;
 use crate::progress_bars::ProgressBars;
@@ -42,11 +42,14 @@ pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
     if store.registry().current()?.is_none() {
         let trained = train_with(&store, &config, made_of.seed, Promote::IfGatePasses)?;
         crate::commands::evaluate::print_report(&trained.report);
+        if let Some(reason) = refusal(&trained) {
+            output::note(&format!("the gate refused bundle {}: {reason}", trained.bundle));
+        }
     }
     sample(&store, &config, &made_of)?;
     let folder = args.store.display();
     let Some(listener) = listener else {
-        output::note(&format!("next: shortlist serve --store {folder}"));
+        output::note(&format!("next: cargo run --release -- serve --store {folder}"));
         return Ok(());
     };
     let address = listener.local_addr()?;
@@ -63,15 +66,15 @@ fn open_or_make(args: &QuickstartArgs) -> anyhow::Result<(Store, MadeOf)> {
     let folder = args.store.display();
     if args.store.exists() && std::fs::read_dir(&args.store)?.next().is_some() {
         let store = Store::open(&args.store)?;
-        if let Some(text) = store.property(PROPERTY)? {
+        // An empty log was left by a quickstart that was stopped while it simulated.
+        if store.reader()?.head()?.log_seq.0 > 0 {
+            let text = store.property(PROPERTY)?;
+            let text = text.with_context(|| format!("{folder} holds another store; `--store` takes another folder"))?;
             let made_of: MadeOf = serde_json::from_str(&text).context("the store's quickstart property")?;
             same_arguments(args, &made_of)?;
             output::note(&format!("{folder} exists and is used as it is"));
             return Ok((store, made_of));
         }
-        // Left by a quickstart that was stopped while it simulated: nothing is in it.
-        let is_empty = store.reader()?.head()?.log_seq.0 == 0;
-        anyhow::ensure!(is_empty, "{folder} holds another store; `--store` takes another folder");
     }
     let made_of = MadeOf {
         users: args.users.unwrap_or(USERS_DEFAULT),
@@ -118,6 +121,7 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
     made_of.market().check()?;
     let store = Store::open_or_create(&args.store)?;
     let mut appender = store.lock_log()?;
+    store.set_property(PROPERTY, &serde_json::to_string(made_of)?)?;
     progress.begin("simulating a marketplace", None);
     let market = Marketplace::generate(&made_of.market())?;
     progress.end(&format!("{} users, {} items, {} events", made_of.users, made_of.items, made_of.events));
@@ -125,7 +129,6 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
     let records = market.records.into_iter().map(Ok::<_, StoreError>);
     let count = appender.append_all(records, &mut |done| progress.at(done))?;
     progress.end(&format!("{} records", count.new));
-    store.set_property(PROPERTY, &serde_json::to_string(made_of)?)?;
     Ok(store)
 }
 

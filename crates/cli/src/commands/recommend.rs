@@ -15,6 +15,7 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
     let user = UserId::parse(&args.user).context("--user")?;
     let request = Request { explain: args.explain, ..Request::of(user, args.k) };
+    request.check()?;
     let store = Store::open(&args.store.store)?;
     let recommender = Recommender::new(fold_log(&store, &config)?, Pipeline::new(config.pipeline.clone()));
     recommender.swap(load_current(&store)?);

@@ -21,7 +21,8 @@ pub(crate) fn run(command: &RegistryCommand) -> anyhow::Result<()> {
 }
 
 fn list(args: &RegistryArgs) -> anyhow::Result<()> {
-    let bundles = Store::open(&args.store)?.registry().list()?;
+    let mut bundles = Store::open(&args.store)?.registry().list()?;
+    bundles.reverse();
     if args.json {
         let bundles: Vec<_> = bundles
             .iter()

@@ -15,10 +15,13 @@ use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::progress_bars::ProgressBars;
 
-/// Submissions that may wait for the log; beyond it events are refused with 429.
-const WRITE_QUEUE_MAX: usize = 4_096;
+/// Records that may wait for the log; beyond it events are refused with 429.
+const WRITE_QUEUE_MAX: usize = 65_536;
 /// How often the server looks for another promoted bundle.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A bundle that was refused is tried again after so many looks: it may have been published anew.
+const RETRY_AFTER_LOOKS: u32 = 30;
 
 /// `shortlist serve`.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -42,7 +45,11 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
     let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, Pipeline::new(config.pipeline.clone())));
-    recommender.swap(load_current(&store)?);
+    match load_current(&store) {
+        Ok(bundle) => recommender.swap(bundle),
+        // Events are still to be taken, and popular items to be shown, while somebody mends it.
+        Err(error) => tracing::error!(error = format!("{error:#}"), "serving without a bundle"),
+    }
     let applied_to = Arc::clone(&recommender);
     let apply = move |records: &[_]| {
         if let Err(error) = applied_to.apply(records) {
@@ -104,8 +111,8 @@ pub(crate) fn load_current(store: &Store) -> anyhow::Result<Option<Arc<Bundle>>>
     Ok(Some(Arc::new(bundle)))
 }
 
-/// Looks every second for another promoted bundle and swaps to it. One that cannot serve is said
-/// once, and the current one stays.
+/// Looks every second for another promoted bundle and swaps to it. One that cannot serve is said and
+/// tried again every half minute, and the current one stays.
 fn watch_registry(
     store: Store,
     recommender: Arc<Recommender>,
@@ -113,8 +120,13 @@ fn watch_registry(
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
     let watch = move || {
         let mut refused = None;
+        let mut looks: u32 = 0;
         while !stopping.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK_EVERY);
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(RETRY_AFTER_LOOKS) {
+                refused = None;
+            }
             let current = match store.registry().current() {
                 Ok(current) => current,
                 Err(error) => {

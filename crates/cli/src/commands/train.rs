@@ -53,7 +53,8 @@ pub(crate) fn train_with(store: &Store, config: &Config, seed: u64, promote: Pro
     Ok(train(store, &config.learning(seed), promote, clock::now(), &mut progress)?)
 }
 
-fn refusal(trained: &Trained) -> Option<String> {
+/// Why the gate refused, if it did.
+pub(crate) fn refusal(trained: &Trained) -> Option<String> {
     match &trained.gate {
         GateDecision::Passed => None,
         GateDecision::Refused { reason } => Some(reason.clone()),

@@ -32,7 +32,8 @@ pub struct SimilarResponse {
     pub bundle: Option<String>,
     /// The state that served: all records of the log up to this one.
     pub log_seq: u64,
-    /// What was less than asked, and why: `no_bundle`, `item_not_in_bundle`, `ann_timeout`.
+    /// What was less than asked, and why: `no_bundle`, `item_not_in_bundle`,
+    /// `source_timeout`, `ann_failed`.
     #[schema(value_type = Vec<String>)]
     pub degraded: Vec<&'static str>,
     /// Milliseconds: `queue` is the wait before the search, `total` reaches from the arrival of the

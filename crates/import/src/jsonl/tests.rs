@@ -104,7 +104,7 @@ fn every_bad_row_is_named_with_its_line() {
         "10: row: unknown field `price`, expected one of `kind`, `event_id`, `user_id`, `item_id`, `event_type`, \
          `value`, `timestamp`, `request_id`, `position`, `context` (column 92)",
         "11: row: duplicate field `user_id` (column 24)",
-        "12: value: must be a finite number",
+        "12: row: number out of range (column 97)",
         "13: row: invalid value: integer `-1`, expected u32 (column 98)",
         "14: context.a: must be a string, a finite number, a bool or a list of strings",
         "15: context.a: must be given once",

@@ -1,7 +1,7 @@
 use shortlist_types::Budget;
 
 use super::{Proposed, Source};
-use crate::{RequestContext, Scratch, StageName};
+use crate::{Degraded, RequestContext, Scratch, StageName};
 
 /// Items whose embeddings have the greatest inner product with the user's vector.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ impl Source for Ann {
         match models.index.search(vector.as_slice(), quota, ef_search, &allowed, budget, &mut scratch.search) {
             Ok(found) => Proposed {
                 items: found.neighbors.iter().map(|neighbor| neighbor.item).collect(),
-                cut_short: !found.complete,
+                degraded: (!found.complete).then_some(Degraded::SourceTimeout),
             },
             // The bundle was checked when it was loaded: vector and index have the same dimensions.
             Err(error) => {
                 tracing::error!(%error, "neighbour search refused the user's vector");
-                Proposed { items: Vec::new(), cut_short: true }
+                Proposed { items: Vec::new(), degraded: Some(Degraded::AnnFailed) }
             }
         }
     }

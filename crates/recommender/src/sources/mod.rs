@@ -6,7 +6,7 @@ mod popular;
 
 use shortlist_types::{Budget, ItemIdx};
 
-use crate::{RequestContext, Scratch, StageName};
+use crate::{Degraded, RequestContext, Scratch, StageName};
 
 pub(crate) use ann::Ann;
 pub(crate) use fresh::Fresh;
@@ -31,13 +31,13 @@ pub trait Source: Send + Sync {
 pub struct Proposed {
     /// Items, best first.
     pub items: Vec<ItemIdx>,
-    /// Whether the budget ended it early.
-    pub cut_short: bool,
+    /// Whether it found less than it should have, and why.
+    pub degraded: Option<Degraded>,
 }
 
 impl Proposed {
     /// The first `quota` of `items`, all of them looked for.
     pub(crate) fn all(items: impl Iterator<Item = ItemIdx>, quota: usize) -> Self {
-        Self { items: items.take(quota).collect(), cut_short: false }
+        Self { items: items.take(quota).collect(), degraded: None }
     }
 }

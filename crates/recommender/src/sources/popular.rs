@@ -3,12 +3,15 @@ use std::collections::HashSet;
 use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
-use crate::{RequestContext, Scratch, StageName};
+use crate::{Degraded, RequestContext, Scratch, StageName};
 
 /// Items that many users wanted lately. When a user has had the whole board, the rest of the
 /// catalogue follows in order of number, so that a list is short only when nothing is left.
 #[derive(Debug)]
 pub(crate) struct Popular;
+
+/// Catalogue entries between two looks at the budget.
+const LOOKED_AT: usize = 1_024;
 
 impl Source for Popular {
     fn name(&self) -> StageName {
@@ -19,18 +22,23 @@ impl Source for Popular {
         &self,
         request: &RequestContext<'_>,
         quota: usize,
-        _budget: &dyn Budget,
+        budget: &dyn Budget,
         _scratch: &mut Scratch,
     ) -> Proposed {
         let board = request.state.popular().filter(|item| request.is_eligible(*item));
         let mut proposed = Proposed::all(board, quota);
-        if proposed.items.len() < quota {
-            let missing = quota - proposed.items.len();
-            let taken: HashSet<ItemIdx> = proposed.items.iter().copied().collect();
-            let rest = request.state.catalog().iter().map(|(item, _)| item);
-            proposed
-                .items
-                .extend(rest.filter(|item| !taken.contains(item) && request.is_eligible(*item)).take(missing));
+        let taken: HashSet<ItemIdx> = proposed.items.iter().copied().collect();
+        for (place, (item, _)) in request.state.catalog().iter().enumerate() {
+            if proposed.items.len() >= quota {
+                break;
+            }
+            if place % LOOKED_AT == LOOKED_AT - 1 && budget.exhausted() {
+                proposed.degraded = Some(Degraded::SourceTimeout);
+                break;
+            }
+            if !taken.contains(&item) && request.is_eligible(item) {
+                proposed.items.push(item);
+            }
         }
         proposed
     }
