@@ -15,7 +15,7 @@ use crate::report::{Groups, Protocol};
 use crate::rows::K;
 use crate::split::evaluation_start;
 use crate::timeline::Timeline;
-use crate::{Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, Settings, TrainingError};
+use crate::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, Settings, TrainingError};
 
 /// Resamples behind every interval.
 const BOOTSTRAP_SAMPLES: usize = 1_000;
@@ -75,9 +75,26 @@ struct Asked {
     two_stage: f64,
     retrieval_order: f64,
     popularity: f64,
-    /// The ranker's probability of each candidate, and whether the user wanted it later.
-    scored: Vec<(f64, bool)>,
+    /// Of popularity, in a list as long as the candidates.
+    popularity_recall: f64,
+    /// The candidates that the ranker scored.
+    scored: Vec<Scored>,
 }
+
+/// What each order says of one candidate.
+struct Scored {
+    /// The ranker's probability.
+    probability: f64,
+    /// Inner product with the user's vector; below all others for an item without one.
+    retrieval: f64,
+    /// Decayed number of users who wanted it.
+    popularity: f64,
+    /// Whether this user wanted it later.
+    wanted: bool,
+}
+
+/// Half-life of the popularity that is compared with: the one of the popularity board.
+const POPULARITY: usize = 2;
 
 impl Evaluation<'_> {
     /// Replays from `state` and asks for every decision of the slice.
@@ -121,13 +138,19 @@ impl Evaluation<'_> {
         let ranked = self.pipeline.rank(&mut retrieved, &Unlimited, scratch);
         let retrieval: Vec<ItemIdx> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
         let two_stage: Vec<ItemIdx> = ranked.iter().map(|ranked| retrieval[ranked.candidate]).collect();
-        let popular: Vec<ItemIdx> =
-            state.popular().filter(|item| retrieved.context.is_eligible(*item)).take(K).collect();
+        let popular = state.popular().filter(|item| retrieved.context.is_eligible(*item));
+        let popular: Vec<ItemIdx> = popular.take(retrieval.len()).collect();
         let ndcg = |order: &[ItemIdx]| ndcg_at_k(order, &truth, K).unwrap_or(0.0);
-        let scored = ranked
-            .iter()
-            .filter(|ranked| ranked.by_ranker)
-            .map(|ranked| (f64::from(probability(ranked.score.get())), truth.contains(&retrieval[ranked.candidate])));
+        let scored = ranked.iter().filter(|ranked| ranked.by_ranker).map(|ranked| {
+            let candidate = &retrieved.candidates[ranked.candidate];
+            let stats = state.item_stats(candidate.item);
+            Scored {
+                probability: f64::from(probability(ranked.score.get())),
+                retrieval: candidate.retrieval_score.map_or(f64::MIN, |score| f64::from(score.get())),
+                popularity: stats.map_or(0.0, |stats| stats.popularity(POPULARITY, decision.now)),
+                wanted: truth.contains(&candidate.item),
+            }
+        });
         Ok(Some(Asked {
             warm,
             candidates: retrieval.len(),
@@ -135,6 +158,7 @@ impl Evaluation<'_> {
             two_stage: ndcg(&two_stage),
             retrieval_order: ndcg(&retrieval),
             popularity: ndcg(&popular),
+            popularity_recall: recall_at_k(&popular, &truth, popular.len()).unwrap_or(0.0),
             scored: scored.collect(),
         }))
     }
@@ -153,19 +177,28 @@ impl Evaluation<'_> {
             }
         };
         let all = self.group(&everyone)?.ok_or_else(too_little)?;
-        let (scores, labels): (Vec<f64>, Vec<bool>) =
-            asked.iter().flat_map(|asked| asked.scored.iter().copied()).unzip();
+        let scored = || asked.iter().flat_map(|asked| &asked.scored);
+        let labels: Vec<bool> = scored().map(|scored| scored.wanted).collect();
         let one_class = labels.iter().all(|label| *label) || !labels.iter().any(|label| *label);
-        let metrics = Metrics {
-            candidate_recall: all.candidate_recall.mean,
+        let auc_of = |score: fn(&Scored) -> f64| {
+            let scores: Vec<f64> = scored().map(score).collect();
             // Without both outcomes there is no order to judge: a coin's value.
-            auc: if one_class { 0.5 } else { auc(&scores, &labels)? },
-            log_loss: if labels.is_empty() { 0.0 } else { log_loss(&scores, &labels)? },
+            if one_class { Ok(0.5) } else { auc(&scores, &labels) }
+        };
+        let probabilities: Vec<f64> = scored().map(|scored| scored.probability).collect();
+        let candidate_recall = all.candidate_recall.mean;
+        let popularity_recall = asked.iter().map(|asked| asked.popularity_recall).sum::<f64>() / asked.len() as f64;
+        let metrics = Metrics {
+            candidate_recall,
+            auc: auc_of(|scored| scored.probability)?,
+            log_loss: if labels.is_empty() { 0.0 } else { log_loss(&probabilities, &labels)? },
             ndcg_at_10: NdcgAt10 {
                 two_stage: all.two_stage.mean,
                 retrieval_order: all.retrieval_order.mean,
                 popularity: all.popularity.mean,
             },
+            retrieval_order: Baseline { candidate_recall, auc: auc_of(|scored| scored.retrieval)? },
+            popularity: Baseline { candidate_recall: popularity_recall, auc: auc_of(|scored| scored.popularity)? },
         };
         let (warm, cold): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|asked| asked.warm);
         let candidates: usize = asked.iter().map(|asked| asked.candidates).sum();

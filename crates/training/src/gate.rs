@@ -29,7 +29,7 @@ pub(crate) fn gate(
     report: &Report,
     now: Timestamp,
 ) -> GateDecision {
-    let Metrics { candidate_recall, auc, log_loss, ndcg_at_10: ndcg } = report.metrics;
+    let Metrics { candidate_recall, auc, log_loss, ndcg_at_10: ndcg, .. } = report.metrics;
     let numbers = [candidate_recall, auc, log_loss, ndcg.two_stage, ndcg.retrieval_order, ndcg.popularity];
     if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
         return GateDecision::Refused { reason: format!("the report holds {number}") };

@@ -26,6 +26,6 @@ pub use error::TrainingError;
 pub use evaluation::evaluate_store;
 pub use gate::GateDecision;
 pub use progress::{NoProgress, Progress};
-pub use report::{Comparison, GroupReport, Metrics, NdcgAt10, Report};
+pub use report::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, Report};
 pub use settings::Settings;
 pub use train::{Promote, Trained, train};

@@ -23,6 +23,19 @@ pub struct Metrics {
     pub log_loss: f64,
     /// Mean NDCG@10 of three orders of the same items.
     pub ndcg_at_10: NdcgAt10,
+    /// The first stage alone, over the same candidates.
+    pub retrieval_order: Baseline,
+    /// Popularity alone.
+    pub popularity: Baseline,
+}
+
+/// What one order reaches without the ranker. It has no log-loss: its scores are no probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Mean share of the later wanted items in a list as long as the candidates.
+    pub candidate_recall: f64,
+    /// Area under the ROC curve of its scores over all candidates of all requests.
+    pub auc: f64,
 }
 
 /// NDCG@10 of the whole service, of its first stage alone, and of popularity.

@@ -39,18 +39,25 @@ fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
 /// Prints a report as people read it.
 pub(crate) fn print_report(report: &Report) {
     let protocol = &report.protocol;
+    let metrics = &report.metrics;
     output::line(&format!(
-        "one request each of {} users, {} to {}; {:.0} candidates of {} items\n\
-         candidate recall {:.4}   AUC {:.4}   log-loss {:.4}",
-        protocol.users,
-        protocol.evaluated_from,
-        protocol.evaluated_until,
-        protocol.candidates,
-        protocol.catalogue,
-        report.metrics.candidate_recall,
-        report.metrics.auc,
-        report.metrics.log_loss,
+        "one request each of {} users, {} to {}; {:.0} candidates of {} items",
+        protocol.users, protocol.evaluated_from, protocol.evaluated_until, protocol.candidates, protocol.catalogue,
     ));
+    let number = |value: f64| format!("{value:.4}");
+    let order = |name: &str, recall: f64, auc: f64, log_loss: Option<f64>, ndcg: f64| {
+        let log_loss = log_loss.map_or_else(|| "no probabilities".to_owned(), number);
+        vec![name.to_owned(), number(recall), number(auc), log_loss, number(ndcg)]
+    };
+    let (ndcg, retrieval, popularity) = (&metrics.ndcg_at_10, &metrics.retrieval_order, &metrics.popularity);
+    output::table(
+        &["order", "candidate recall", "AUC", "log-loss", "NDCG@10"],
+        [
+            order("two-stage", metrics.candidate_recall, metrics.auc, Some(metrics.log_loss), ndcg.two_stage),
+            order("retrieval order", retrieval.candidate_recall, retrieval.auc, None, ndcg.retrieval_order),
+            order("popularity", popularity.candidate_recall, popularity.auc, None, ndcg.popularity),
+        ],
+    );
     let groups = [("all", &report.groups.all), ("warm", &report.groups.warm), ("cold", &report.groups.cold)];
     let rows = groups.into_iter().filter_map(|(name, group)| group.as_ref().map(|group| row(name, group)));
     let header =
@@ -60,7 +67,7 @@ pub(crate) fn print_report(report: &Report) {
 }
 
 fn row(name: &str, group: &GroupReport) -> Vec<String> {
-    let interval = |i: &shortlist_evaluation::Interval| format!("{:.4} [{:.4}, {:.4}]", i.mean, i.low, i.high);
+    let interval = |i: &shortlist_evaluation::Interval| format!("{:.4} [{:.4}, {:.4}]", i.mean, i.low.max(0.0), i.high);
     let gain = |c: &Comparison| {
         let relative = c.relative.map_or_else(|| "n/a".to_owned(), |gain| format!("{:+.1} %", gain * 100.0));
         format!("{relative} [{:+.4}, {:+.4}]", c.difference.low, c.difference.high)
