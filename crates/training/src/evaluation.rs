@@ -179,26 +179,23 @@ impl Evaluation<'_> {
         let all = self.group(&everyone)?.ok_or_else(too_little)?;
         let scored = || asked.iter().flat_map(|asked| &asked.scored);
         let labels: Vec<bool> = scored().map(|scored| scored.wanted).collect();
-        let one_class = labels.iter().all(|label| *label) || !labels.iter().any(|label| *label);
-        let auc_of = |score: fn(&Scored) -> f64| {
-            let scores: Vec<f64> = scored().map(score).collect();
-            // Without both outcomes there is no order to judge: a coin's value.
-            if one_class { Ok(0.5) } else { auc(&scores, &labels) }
-        };
         let probabilities: Vec<f64> = scored().map(|scored| scored.probability).collect();
         let candidate_recall = all.candidate_recall.mean;
         let popularity_recall = asked.iter().map(|asked| asked.popularity_recall).sum::<f64>() / asked.len() as f64;
         let metrics = Metrics {
             candidate_recall,
-            auc: auc_of(|scored| scored.probability)?,
+            auc: auc_within_requests(asked, |scored| scored.probability),
             log_loss: if labels.is_empty() { 0.0 } else { log_loss(&probabilities, &labels)? },
             ndcg_at_10: NdcgAt10 {
                 two_stage: all.two_stage.mean,
                 retrieval_order: all.retrieval_order.mean,
                 popularity: all.popularity.mean,
             },
-            retrieval_order: Baseline { candidate_recall, auc: auc_of(|scored| scored.retrieval)? },
-            popularity: Baseline { candidate_recall: popularity_recall, auc: auc_of(|scored| scored.popularity)? },
+            retrieval_order: Baseline { candidate_recall, auc: auc_within_requests(asked, |scored| scored.retrieval) },
+            popularity: Baseline {
+                candidate_recall: popularity_recall,
+                auc: auc_within_requests(asked, |scored| scored.popularity),
+            },
         };
         let (warm, cold): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|asked| asked.warm);
         let candidates: usize = asked.iter().map(|asked| asked.candidates).sum();
@@ -238,4 +235,17 @@ impl Evaluation<'_> {
             retrieval_over_popularity: compare(&retrieval, &popularity)?,
         }))
     }
+}
+
+/// Mean over the requests of the AUC among a request's candidates; a coin's 0.5 if none has both
+/// wanted and unwanted ones. Across requests scores are not compared: which user wants more is not
+/// what a list is ordered by.
+fn auc_within_requests(asked: &[Asked], score: fn(&Scored) -> f64) -> f64 {
+    let of_request = |asked: &Asked| {
+        let (scores, labels): (Vec<f64>, Vec<bool>) =
+            asked.scored.iter().map(|scored| (score(scored), scored.wanted)).unzip();
+        auc(&scores, &labels).ok()
+    };
+    let values: Vec<f64> = asked.iter().filter_map(of_request).collect();
+    if values.is_empty() { 0.5 } else { values.iter().sum::<f64>() / values.len() as f64 }
 }

@@ -17,9 +17,10 @@ pub struct Report {
 pub struct Metrics {
     /// Mean share of the later wanted items that the first stage proposes.
     pub candidate_recall: f64,
-    /// Area under the ROC curve of the ranker's scores over all candidates of all requests.
+    /// Area under the ROC curve of the ranker's scores among the candidates of a request, mean over
+    /// the requests with both outcomes.
     pub auc: f64,
-    /// Mean log-loss of the ranker's probabilities over the same.
+    /// Mean log-loss of the ranker's probabilities over all candidates of all requests.
     pub log_loss: f64,
     /// Mean NDCG@10 of three orders of the same items.
     pub ndcg_at_10: NdcgAt10,
@@ -34,7 +35,7 @@ pub struct Metrics {
 pub struct Baseline {
     /// Mean share of the later wanted items in a list as long as the candidates.
     pub candidate_recall: f64,
-    /// Area under the ROC curve of its scores over all candidates of all requests.
+    /// Area under the ROC curve of its scores among a request's candidates, mean over requests.
     pub auc: f64,
 }
 
