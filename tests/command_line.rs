@@ -83,6 +83,8 @@ fn an_import_is_whole_or_not_at_all() {
 
     let report = ok_json(&["import", "csv", &events, "--store", &store, "--max-bad-share", "0.2", "--json"]);
     assert_eq!((&report["events"], &report["bad_rows"]), (&200.into(), &20.into()));
+    let nowhere = path(&folder, "nowhere");
+    assert!(fails(1, &["import", "csv", &nowhere, "--store", &store]).contains("nowhere does not exist"));
     let again = ok_json(&["import", "csv", &events, "--store", &store, "--max-bad-share", "0.2", "--json"]);
     assert_eq!((&again["new"], &again["duplicates"]), (&0.into(), &200.into()));
     assert_eq!(run(&["import", "csv", &events, "--store", &store, "--max-bad-share", "2"]).status.code(), Some(2));

@@ -16,6 +16,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let config = Config::of(&args.store)?;
     let format: Format = args.format.parse()?;
+    anyhow::ensure!(args.path.exists(), "{} does not exist; name the folder or file to read", args.path.display());
     let options = ImportOptions { max_bad_share: args.max_bad_share, ..ImportOptions::default() };
     let bar = bar("reading", "{msg:10} {bar:30} {bytes}/{total_bytes} {eta}");
     let imported = read(format, &args.path, &config.events, clock::now(), &options, &mut |done, total| {
