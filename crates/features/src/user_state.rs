@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
 
-use crate::LabelIdx;
 use shortlist_types::limits::{FOLD_IN_MAX, SHOWN_MAX, USER_ITEMS_MAX};
 use shortlist_types::{Attributes, EventType, ItemIdx, Outcome, Timestamp};
+
+use crate::LabelIdx;
 
 /// What one user did with one item, summed up. 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]

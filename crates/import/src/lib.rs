@@ -100,8 +100,8 @@ pub use crate::imported::{ImportReport, Imported};
 /// **Shapes**: at most [`limits::ROWS_MAX`] rows, each at most [`limits::ROW_BYTES_MAX`] bytes.
 ///
 /// **Cost**: one pass (csv: two) and a stable sort. Everything is held in memory: about 220 bytes per event (128 of the
-/// record, the rest its type and `event_id`), and some 700 more if it has a context or an item or user has attributes,
-/// because a map takes its memory in blocks. Each distinct id is held once. The sort takes 68 bytes per record for a moment.
+/// record, the rest its type and `event_id`), and its context or attributes besides: about 50 bytes for each, and its texts.
+/// Each distinct id is held once. The sort takes 68 bytes per record for a moment.
 ///
 /// **Errors**: see [`ImportError`]; none leaves anything behind.
 pub fn read(
