@@ -15,8 +15,8 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use shortlist_recommender::{Pipeline, PipelineConfig, Retrieved, Scratch};
-use shortlist_retrieval::{Found, SearchScratch, exact};
-use shortlist_types::Unlimited;
+use shortlist_retrieval::{Allowed, Found, Metric, SearchParams, SearchScratch, exact};
+use shortlist_types::{ItemIdx, Unlimited};
 
 use crate::world::{K, Size, World};
 
@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
     let world = World::make(Size::choose(None)?)?;
     let config = PipelineConfig::default();
     let candidates = config.candidates(world.size.items, K);
-    let ef_search = config.ef_search.max(candidates);
+    let ef_search = config.ef_search;
     let pipeline = Pipeline::new(config);
     let mut scratch = Scratch::default();
     // Walking the first stage gives each user's vector and filters as a request has them.
@@ -76,13 +76,15 @@ struct Search<'a> {
 impl Search<'_> {
     fn by_index(&self, request: &Retrieved<'_>, scratch: &mut SearchScratch) -> Found {
         let vector = request.context.user_vector.as_ref().unwrap().as_slice();
-        let allowed = |item| request.context.is_eligible(item);
-        self.world.models.index.search(vector, self.candidates, self.ef_search, &allowed, &Unlimited, scratch).unwrap()
+        let eligible = |item: ItemIdx| request.context.is_eligible(item);
+        let params = SearchParams::new(self.candidates, self.ef_search);
+        self.world.models.index.search(vector, params, Allowed::Predicate(&eligible), &Unlimited, scratch).unwrap()
     }
 
     fn exactly(&self, request: &Retrieved<'_>) -> Found {
         let vector = request.context.user_vector.as_ref().unwrap().as_slice();
-        let allowed = |item| request.context.is_eligible(item);
-        exact(self.world.models.index.table(), vector, self.candidates, &allowed, &Unlimited).unwrap()
+        let eligible = |item: ItemIdx| request.context.is_eligible(item);
+        let allowed = Allowed::Predicate(&eligible);
+        exact(self.world.models.embedding.table(), Metric::Ip, vector, self.candidates, allowed, &Unlimited).unwrap()
     }
 }

@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::{IalsConfig, IalsModel};
 use shortlist_features::FeatureState;
 use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
-use shortlist_retrieval::{HnswConfig, HnswIndex};
+use shortlist_retrieval::{FrozenIndex, IndexConfig};
 use shortlist_store::{BundleId, LogHead, Store, StoreError};
 use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
 
@@ -36,10 +36,6 @@ const USERS: usize = 2_000;
 /// A catalogue and users that are made in a second.
 const SMOKE_ITEMS: usize = 2_000;
 const SMOKE_USERS: usize = 60;
-/// Above so many items the index is built with the thrifty beam: serially, the usual one would take
-/// a quarter of an hour at a million.
-const THRIFTY_ABOVE: usize = 200_000;
-const EF_CONSTRUCTION_THRIFTY: usize = 60;
 /// Between two lines about a long build.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
@@ -71,14 +67,6 @@ impl Size {
             None if is_smoke() => Self { items: SMOKE_ITEMS, users: SMOKE_USERS },
             None => Self { items: ITEMS_DEFAULT, users: USERS },
         })
-    }
-
-    fn index_config(self) -> anyhow::Result<HnswConfig> {
-        let config = HnswConfig::default();
-        if self.items <= THRIFTY_ABOVE {
-            return Ok(config);
-        }
-        Ok(HnswConfig::new(config.m(), EF_CONSTRUCTION_THRIFTY)?)
     }
 }
 
@@ -169,22 +157,20 @@ fn learn(
     let items = (0..u32::try_from(size.items)?).map(ItemIdx).collect();
     let table = Arc::new(EmbeddingTable::parse(DIMENSIONS, items, catalogue.into_vectors())?);
     let embedding = IalsModel::from_parts(Arc::clone(&table), &IalsConfig::default())?;
-    let config = size.index_config()?;
+    let threads = std::thread::available_parallelism()?.get();
     let started = Instant::now();
     let mut told = started;
-    let index = HnswIndex::build(table, &config, &mut |done| {
+    let index = FrozenIndex::build(&table, &IndexConfig::default(), threads, &mut |done| {
         if told.elapsed() > PROGRESS_EVERY {
             told = Instant::now();
             tell(&format!("index: {done} of {} items after {:.0} s", size.items, started.elapsed().as_secs_f64()));
         }
     })?;
     tell(&format!(
-        "index of {} items built in {:.1} s (m {}, ef_construction {}, {:.0} MiB beside the vectors)",
+        "index of {} items built in {:.1} s on {threads} threads ({:.0} MiB beside the vectors)",
         size.items,
         started.elapsed().as_secs_f64(),
-        config.m(),
-        config.ef_construction(),
-        index.memory_bytes() as f64 / (1024.0 * 1024.0),
+        index.bytes_beside_vectors() as f64 / (1024.0 * 1024.0),
     ));
     let mut models = Models { embedding, index, ranker: None };
     models.ranker = Some(ranker::fit(state, &models, users, end)?);

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use shortlist_embedding::{EmbeddingError, IalsConfig, IalsModel};
 use shortlist_features::{FeatureSchema, RequestFeatures};
 use shortlist_ranking::LogisticRegression;
-use shortlist_retrieval::{HnswIndex, RetrievalError};
-use shortlist_store::{BundleId, LogReader, Registry, StoreError};
+use shortlist_retrieval::{FrozenIndex, RetrievalError, fingerprint};
+use shortlist_store::{BundleFolder, BundleId, LogReader, Registry, StoreError};
 use shortlist_types::{EmbeddingTable, InvalidInput, ItemIdx};
 
 use crate::Provenance;
@@ -38,6 +38,14 @@ pub enum BundleError {
     /// The neighbour index was refused.
     #[error("{INDEX}: {0}")]
     Index(#[from] RetrievalError),
+    /// The index was built over other vectors than the bundle's.
+    #[error("{INDEX}: belongs to an embedding table with fingerprint {expected:#018x}, the bundle's has {got:#018x}")]
+    ForeignIndex {
+        /// Fingerprint of the table that the index was built from.
+        expected: u64,
+        /// Fingerprint of the bundle's table.
+        got: u64,
+    },
     /// The item vectors were refused.
     #[error("{EMBEDDINGS}: {0}")]
     Embedding(#[from] EmbeddingError),
@@ -54,7 +62,7 @@ pub enum BundleError {
 
 const EMBEDDINGS: &str = "item_embeddings.safetensors";
 const EMBEDDING_CONFIG: &str = "embedding.json";
-const INDEX: &str = "index.hnsw";
+const INDEX: &str = "index.shortlist";
 const FEATURES: &str = "features.json";
 const RANKER: &str = "ranker.json";
 const PROVENANCE: &str = "provenance.json";
@@ -81,7 +89,7 @@ pub struct Models {
     /// Item vectors, and the fold-in that gives users theirs.
     pub embedding: IalsModel,
     /// Neighbour search over the item vectors.
-    pub index: HnswIndex,
+    pub index: FrozenIndex,
     /// Second stage; absent only while training, before it is fitted.
     pub ranker: Option<LogisticRegression>,
 }
@@ -111,21 +119,17 @@ impl Bundle {
         Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
     }
 
-    /// Reads a bundle from its files and checks every part.
+    /// Loads a published bundle, checks every part in full, and checks that it was trained on this log.
+    /// The index is mapped.
     ///
     /// # Errors
-    /// A missing or malformed file, or features that this build does not compute.
-    pub fn from_files(id: BundleId, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
-        let models = Models::from_files(files)?;
-        Ok(Self { id, models, provenance: from_json(files, PROVENANCE)?, report: from_json(files, REPORT)? })
-    }
-
-    /// Loads a published bundle, checks it in full, and checks that it was trained on this log.
-    ///
-    /// # Errors
-    /// As [`Self::from_files`]; [`BundleError::ForeignLog`].
+    /// A missing or malformed file, features that this build does not compute, or
+    /// [`BundleError::ForeignLog`].
     pub fn load(registry: &Registry, log: &LogReader, id: &BundleId) -> Result<Self, BundleError> {
-        let bundle = Self::from_files(id.clone(), &registry.load(id)?)?;
+        let files = BundleFiles::Published(&registry.open(id)?);
+        let models = Models::of(&files)?;
+        let (provenance, report) = (files.json(PROVENANCE)?, files.json(REPORT)?);
+        let bundle = Self { id: id.clone(), models, provenance, report };
         let chain = log.chain_at(bundle.provenance.log_seq)?;
         if chain.map(Provenance::chain_text) != Some(bundle.provenance.log_chain.clone()) {
             return Err(BundleError::ForeignLog);
@@ -135,27 +139,32 @@ impl Bundle {
 }
 
 impl Models {
-    /// Reads the models from a bundle's files and checks each.
+    /// Reads the models from a bundle's files, as they are before it is published, and checks each.
     ///
     /// # Errors
-    /// As [`Bundle::from_files`].
+    /// As [`Bundle::load`].
     pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
-        let schema: FeatureSchema = from_json(files, FEATURES)?;
+        Self::of(&BundleFiles::Memory(files))
+    }
+
+    fn of(files: &BundleFiles<'_>) -> Result<Self, BundleError> {
+        let schema: FeatureSchema = files.json(FEATURES)?;
         if let Some(feature) = schema.first_difference() {
             return Err(BundleError::ForeignFeatures { feature });
         }
-        let table = Arc::new(embeddings_from_bytes(file(files, EMBEDDINGS)?)?);
-        let config: IalsConfig = from_json(files, EMBEDDING_CONFIG)?;
-        let ranker: LogisticRegression = from_json(files, RANKER)?;
+        let table = Arc::new(embeddings_from_bytes(&files.bytes(EMBEDDINGS)?)?);
+        let config: IalsConfig = files.json(EMBEDDING_CONFIG)?;
+        let ranker: LogisticRegression = files.json(RANKER)?;
         if ranker.features() != RequestFeatures::width() {
             let reason = format!("expected {} weights, got {}", RequestFeatures::width(), ranker.features());
             return Err(BundleError::Malformed { file: RANKER, reason });
         }
-        Ok(Self {
-            index: HnswIndex::read_from(file(files, INDEX)?, Arc::clone(&table))?,
-            embedding: IalsModel::from_parts(table, &config)?,
-            ranker: Some(ranker),
-        })
+        let index = files.index()?;
+        let (expected, got) = (index.model(), fingerprint(&table));
+        if expected != got {
+            return Err(BundleError::ForeignIndex { expected, got });
+        }
+        Ok(Self { index, embedding: IalsModel::from_parts(table, &config)?, ranker: Some(ranker) })
     }
 }
 
@@ -163,18 +172,42 @@ fn malformed(file: &'static str, reason: &impl ToString) -> BundleError {
     BundleError::Malformed { file, reason: reason.to_string() }
 }
 
-fn file<'a>(files: &'a BTreeMap<String, Vec<u8>>, name: &'static str) -> Result<&'a [u8], BundleError> {
-    files.get(name).map(Vec::as_slice).ok_or(BundleError::Missing { file: name })
+/// Where a bundle's files are.
+enum BundleFiles<'a> {
+    /// About to be published.
+    Memory(&'a BTreeMap<String, Vec<u8>>),
+    Published(&'a BundleFolder),
+}
+
+impl<'a> BundleFiles<'a> {
+    fn bytes(&self, name: &'static str) -> Result<Cow<'a, [u8]>, BundleError> {
+        let bytes = match self {
+            Self::Memory(files) => files.get(name).map(|bytes| Cow::Borrowed(bytes.as_slice())),
+            Self::Published(folder) => folder.read(name)?.map(Cow::Owned),
+        };
+        bytes.ok_or(BundleError::Missing { file: name })
+    }
+
+    fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, BundleError> {
+        serde_json::from_slice(&self.bytes(name)?).map_err(|error| malformed(name, &error))
+    }
+
+    /// The index, mapped where there is a file. Bundles are written once and replaced as a whole.
+    fn index(&self) -> Result<FrozenIndex, BundleError> {
+        match self {
+            Self::Memory(_) => Ok(FrozenIndex::from_bytes(&self.bytes(INDEX)?)?),
+            Self::Published(folder) => {
+                let path = folder.path(INDEX)?.ok_or(BundleError::Missing { file: INDEX })?;
+                Ok(FrozenIndex::open(&path)?)
+            }
+        }
+    }
 }
 
 fn to_json(name: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| malformed(name, &error))?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-fn from_json<T: DeserializeOwned>(files: &BTreeMap<String, Vec<u8>>, name: &'static str) -> Result<T, BundleError> {
-    serde_json::from_slice(file(files, name)?).map_err(|error| malformed(name, &error))
 }
 
 /// Item numbers (n, U32) and vectors (n x dimensions, F32), little-endian.

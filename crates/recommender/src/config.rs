@@ -38,7 +38,7 @@ impl Default for Fields {
             popular_share: 0.1,
             fresh_share: 0.05,
             fresh_days: 14.0,
-            ef_search: 400,
+            ef_search: 1_600,
         }
     }
 }
@@ -58,7 +58,7 @@ impl TryFrom<Fields> for PipelineConfig {
         in_range("fresh_share", fresh_share, 0.0, 1.0)?;
         in_range("popular_share + fresh_share", popular_share + fresh_share, 0.0, 1.0)?;
         in_range("fresh_days", fresh_days, 0.0, 3_650.0)?;
-        in_range("ef_search", ef_search as f64, 8.0, 10_000.0)?;
+        in_range("ef_search", ef_search as f64, 8.0, 100_000.0)?;
         Ok(Self { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search })
     }
 }

@@ -1,6 +1,7 @@
 use shortlist_features::FeatureState;
+use shortlist_retrieval::{Allowed, SearchParams};
 use shortlist_store::BundleId;
-use shortlist_types::{Budget, LogSeq, Score, dot};
+use shortlist_types::{Budget, ItemIdx, LogSeq, Score, dot};
 
 use crate::request::check_k;
 use crate::{Degraded, Models, RecommendError, Scratch, SimilarItem};
@@ -8,6 +9,8 @@ use crate::{Degraded, Models, RecommendError, Scratch, SimilarItem};
 /// Neighbours fetched per neighbour returned: by inner product the popular items come first, so the
 /// nearest by angle are found among many.
 const OVER_FETCH: usize = 20;
+/// How hard the search for them tries.
+const EF_SEARCH: usize = 1_600;
 /// Fewest neighbours fetched.
 const FETCH_MIN: usize = 500;
 
@@ -51,8 +54,9 @@ pub(crate) fn similar(
         return Ok(answer(Vec::new(), vec![Degraded::ItemNotInBundle]));
     };
     let fetch = (k * OVER_FETCH).max(FETCH_MIN);
-    let allowed = |other| other != item && state.catalog().is_recommendable(other);
-    let found = match models.index.search(vector, fetch, fetch, &allowed, budget, &mut scratch.search) {
+    let other = |other: ItemIdx| other != item && state.catalog().is_recommendable(other);
+    let params = SearchParams::new(fetch, EF_SEARCH);
+    let found = match models.index.search(vector, params, Allowed::Predicate(&other), budget, &mut scratch.search) {
         Ok(found) => found,
         // The bundle was checked when it was loaded: its own vectors fit its index.
         Err(error) => {

@@ -13,7 +13,7 @@ use shortlist_recommender::{
     Answer, Candidate, Degraded, LogisticRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError, Recommender,
     Request, RequestContext, Scratch, StageError, StageName,
 };
-use shortlist_retrieval::{HnswConfig, HnswIndex};
+use shortlist_retrieval::{FrozenIndex, IndexConfig};
 use shortlist_simulator::{MarketConfig, Marketplace};
 use shortlist_types::{Budget, EventTypes, ItemId, LogRecord, LogSeq, Timestamp, Unlimited, UserId};
 
@@ -38,7 +38,7 @@ fn world() -> &'static World {
         let interactions = Interactions::parse(interests.collect()).unwrap();
         let config = IalsConfig { dimensions: 16, ..IalsConfig::default() };
         let embedding = IalsModel::fit(&interactions, &config, 1, &mut |_| ()).unwrap();
-        let index = HnswIndex::build(Arc::clone(embedding.table()), &HnswConfig::default(), &mut |_| ()).unwrap();
+        let index = FrozenIndex::build(embedding.table(), &IndexConfig::default(), 1, &mut |_| ()).unwrap();
         let mut models = Models { embedding, index, ranker: None };
         let rows = rows(&state, &models, now);
         models.ranker = Some(LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap());

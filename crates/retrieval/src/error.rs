@@ -21,6 +21,20 @@ pub enum RetrievalError {
         /// Rows of the table.
         got: usize,
     },
+    /// The system gave no threads to build with.
+    #[error("cannot build on several threads: {reason}")]
+    Threads {
+        /// What the system said.
+        reason: String,
+    },
+    /// The file could not be opened or mapped.
+    #[error("cannot open index file {path}: {reason}")]
+    Open {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
     /// The caller's query does not belong to this table; nothing was searched.
     #[error("query must have {expected} dimensions, got {got}")]
     QueryDimensions {
@@ -72,11 +86,11 @@ pub enum RetrievalError {
         /// Fingerprint of the table given.
         got: u64,
     },
-    /// The checksum fits but the content is no graph: whoever wrote the file is at fault.
+    /// The checksum fits but the content is no index: whoever wrote the file is at fault.
     #[error("index file breaks its format: {rule}, limit {limit}, got {got}; build the index anew")]
-    InvalidGraph {
+    InvalidContent {
         /// The rule that is broken.
-        rule: GraphRule,
+        rule: FormatRule,
         /// What the rule allows: the value expected, or the bound.
         limit: u64,
         /// What the file holds.
@@ -84,12 +98,42 @@ pub enum RetrievalError {
     },
 }
 
-/// The rules that a graph in an index file must keep.
+/// The rules that an index file must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum GraphRule {
-    /// There is one node for each distinct vector of the table that is not zero.
-    #[error("one node per distinct vector")]
-    NodeCount,
+pub enum FormatRule {
+    /// Dimensions are in range.
+    #[error("dimensions must be 1 to 4,096")]
+    Dimensions,
+    /// The metric is a known one.
+    #[error("metric must be known")]
+    Metric,
+    /// Items can be numbered.
+    #[error("items")]
+    ItemCount,
+    /// There is no point without an item.
+    #[error("points")]
+    PointCount,
+    /// There is no leaf without a point, and one if there are points.
+    #[error("leaves")]
+    LeafCount,
+    /// The leaves' points fill the blocks, and add up to all points.
+    #[error("blocks of the leaves' points")]
+    BlockCount,
+    /// Every number is finite, and every width positive.
+    #[error("numbers must be finite and widths positive")]
+    Numbers,
+    /// Every vector is finite.
+    #[error("vectors must be finite")]
+    Vectors,
+    /// Each point has items, in ascending order.
+    #[error("items of a point must ascend and be some")]
+    ItemsOfPoint,
+    /// The sorted items are the points' items, each with its point.
+    #[error("sorted items must be the items of the points")]
+    SortedItems,
+    /// What is not used is zero.
+    #[error("unused places must be zero")]
+    Zeros,
     /// There is an entry point exactly when there are nodes, and it is one of them.
     #[error("entry point must be a node")]
     EntryPoint,
@@ -120,4 +164,11 @@ pub enum GraphRule {
     /// Layer 0 leads from the entry point to every node.
     #[error("nodes reachable from the entry point")]
     Reachability,
+}
+
+impl RetrievalError {
+    /// The error of a file that holds `got` where `rule` allows `limit`.
+    pub(crate) fn broken(rule: FormatRule, limit: u64, got: u64) -> Self {
+        Self::InvalidContent { rule, limit, got }
+    }
 }

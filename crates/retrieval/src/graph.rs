@@ -1,4 +1,5 @@
-use crate::distinct_rows::NONE;
+/// No node and no row: there are fewer than this of either.
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Layers above layer 0 that the builder makes at most.
 pub(crate) const UPPER_LAYERS_MAX: usize = 15;
@@ -40,20 +41,20 @@ impl Graph {
     /// Neighbours of `node` on layer 0.
     #[inline]
     pub(crate) fn neighbors(&self, node: u32) -> &[u32] {
-        let start = node as usize * self.m0();
-        used(&self.layer0[start..start + self.m0()])
+        used(self.places(node))
     }
 
     /// All places of `node` on layer 0.
+    #[inline]
+    pub(crate) fn places(&self, node: u32) -> &[u32] {
+        let start = node as usize * self.m0();
+        &self.layer0[start..start + self.m0()]
+    }
+
+    /// The same, to be changed.
     pub(crate) fn places_mut(&mut self, node: u32) -> &mut [u32] {
         let (start, m0) = (node as usize * self.m0(), self.m0());
         &mut self.layer0[start..start + m0]
-    }
-
-    /// Bytes held.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        let upper: usize = self.upper.iter().map(|layer| layer.nodes.len() + layer.neighbors.len()).sum();
-        4 * (self.layer0.len() + upper)
     }
 }
 

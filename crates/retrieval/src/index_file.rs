@@ -1,215 +1,239 @@
-//! The index file, version 1. Integers are little-endian; the same index gives the same bytes.
+//! The index file, version 2. Integers and floating-point numbers are little-endian; the same input
+//! gives the same bytes. Every part begins at a multiple of 64, filled up with zeros, so that a mapped
+//! file is searched where it lies.
+//!
+//! The header, 192 bytes:
 //!
 //! | offset | type | what |
 //! |---|---|---|
-//! | 0 | 8 bytes | magic `SHRTHNSW` |
-//! | 8 | u32 | format version, 1 |
-//! | 12 | u32 | `m` |
-//! | 16 | u32 | `ef_construction` |
-//! | 20 | u32 | u, layers above layer 0, at most 15 |
-//! | 24 | u64 | n, nodes: distinct vectors of the table that are not zero |
-//! | 32 | u64 | fingerprint of the embedding table (xxh3) |
-//! | 40 | u32 | entry point, or 2^32 - 1 when there are no nodes |
-//! | 44 | u32 x u | nodes of each upper layer, layer 1 first |
-//! | | u32 x n x 2m | neighbours on layer 0, unused places 2^32 - 1 and last |
-//! | | per upper layer | its nodes, ascending (u32 each), then m neighbours of each |
-//! | | u64 | xxh3 of all bytes before |
+//! | 0 | 8 bytes | magic `SHRTLEAF` |
+//! | 8 | u32 | format version, 2 |
+//! | 12 | u32 | metric: 0 inner product, 1 cosine, 2 Euclidean |
+//! | 16 | u32 | d, dimensions, 1 to 4,096 |
+//! | 20 | u32 | points per leaf that the builder aimed at |
+//! | 24 | u32 | m, neighbours on upper layers |
+//! | 28 | u32 | beam of the graph's builder |
+//! | 32 | u32 | entry point of the graph, or 2^32 - 1 when there are no leaves |
+//! | 36 | u32 | u, layers above layer 0, at most 15 |
+//! | 40 | u32 x 16 | leaves on each upper layer, layer 1 first, then zeros |
+//! | 104 | u64 | n, items |
+//! | 112 | u64 | p, points: distinct vectors |
+//! | 120 | u64 | l, leaves |
+//! | 128 | u64 | b, blocks of sixteen points that the leaves' codes take |
+//! | 136 | u64 | fingerprint of the embedding table it was built from (xxh3) |
+//! | 144 | f32, f32 | scale and limit of the coarse coordinates in which codes and centres are kept |
+//! | 152 | 40 bytes | zeros |
 //!
-//! The vectors stay in the embedding table's own file; which rows share a node follows from them.
+//! The parts, in this order, with s = d rounded up to 64 and g = d / 8 rounded up:
+//!
+//! | type | what |
+//! |---|---|
+//! | f32 x d | widths of the points' codes |
+//! | f32 x d | steps of the centres' codes |
+//! | f32 x d | origin of the coarse coordinates |
+//! | f32 x 4 l | per leaf: width of its codes, reach, bias, width of its centre's code |
+//! | u32 x l | points of each leaf |
+//! | u8 x l s | codes of the leaves' centres, 128 for zero |
+//! | u32 x 2 m l | neighbours of each leaf on layer 0, unused places 2^32 - 1 and last |
+//! | u32 | per upper layer: its leaves, ascending, then m neighbours of each |
+//! | u32 x (p + 1) | where the items of each point begin in the next part |
+//! | u32 x n | items by point, ascending within one |
+//! | u32 x n | all items, ascending |
+//! | u32 x n | the point of each of those |
+//! | u8 x 64 g b | codes of the points: per block and group of eight dimensions a line in which the byte 4 i + j has dimension j of point i in its low half and dimension 4 + j in its high half |
+//! | f32 x p | only for the Euclidean metric: minus half the squared coarse length of each point |
+//! | f32 x p d | the vectors, by point |
+//! | u64 | xxh3 of all bytes before |
 
-use std::convert::Infallible;
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::ops::Range;
 
-use shortlist_types::EmbeddingTable;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use bytemuck::{Pod, Zeroable, bytes_of, pod_read_unaligned};
+use shortlist_types::limits::{DIMENSIONS_MAX, ENTITIES_MAX};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::distinct_rows::{DistinctRows, NONE};
-use crate::graph::{Graph, UPPER_LAYERS_MAX, UpperLayer};
-use crate::graph_check::{broken, check_graph};
-use crate::hnsw_index::check_rows;
-use crate::{GraphRule, HnswConfig, HnswIndex, RetrievalError};
+use crate::graph::UPPER_LAYERS_MAX;
+use crate::leaf_codes::block_bytes;
+use crate::simd::LINE;
+use crate::{FormatRule, Metric, RetrievalError};
 
-const MAGIC: [u8; 8] = *b"SHRTHNSW";
-const VERSION: u32 = 1;
-const HEADER_BYTES: usize = 44;
-const CHECKSUM_BYTES: usize = 8;
-/// Numbers converted to bytes at a time.
-const BLOCK: usize = 4_096;
+#[cfg(target_endian = "big")]
+compile_error!("index files are searched as they lie on disk, in little-endian order");
 
-impl HnswIndex {
-    /// Writes the index without its vectors, in the format of the table in this module's source.
-    ///
-    /// **Cost**: 8 m bytes per node and a hash of the embedding table, at memory speed.
-    ///
-    /// **Errors**: those of `out`.
-    pub fn write_to(&self, out: impl Write) -> io::Result<()> {
-        let mut out = HashingWriter { out, hash: Xxh3::new() };
-        let Graph { m, entry, layer0, upper } = &self.graph;
-        out.write(&MAGIC)?;
-        out.write_numbers([VERSION, *m as u32, self.config.ef_construction() as u32, upper.len() as u32])?;
-        out.write(&(self.graph.nodes() as u64).to_le_bytes())?;
-        out.write(&fingerprint(&self.table).to_le_bytes())?;
-        out.write_numbers([entry.unwrap_or(NONE)])?;
-        out.write_numbers(upper.iter().map(|layer| layer.nodes.len() as u32))?;
-        out.write_numbers(layer0.iter().copied())?;
-        for layer in upper {
-            out.write_numbers(layer.nodes.iter().chain(&layer.neighbors).copied())?;
+pub(crate) const MAGIC: [u8; 8] = *b"SHRTLEAF";
+pub(crate) const VERSION: u32 = 2;
+pub(crate) const HEADER_BYTES: usize = 192;
+pub(crate) const CHECKSUM_BYTES: usize = 8;
+
+/// The header as it lies in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) magic: [u8; 8],
+    pub(crate) version: u32,
+    pub(crate) metric: u32,
+    pub(crate) dimensions: u32,
+    pub(crate) leaf_points: u32,
+    pub(crate) m: u32,
+    pub(crate) ef_construction: u32,
+    pub(crate) entry: u32,
+    pub(crate) upper_layers: u32,
+    pub(crate) upper_sizes: [u32; UPPER_LAYERS_MAX + 1],
+    pub(crate) items: u64,
+    pub(crate) points: u64,
+    pub(crate) leaves: u64,
+    pub(crate) blocks: u64,
+    pub(crate) model: u64,
+    pub(crate) coarse_scale: f32,
+    pub(crate) coarse_limit: f32,
+    pub(crate) zeros: [u64; 5],
+}
+
+const _: () = assert!(size_of::<Header>() == HEADER_BYTES, "the table above says so");
+
+/// Numbers of one leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct LeafNumbers {
+    /// What the widths of its codes are multiplied with.
+    pub(crate) width: f32,
+    /// What a query of length 1 may hope for beyond the centre's score.
+    pub(crate) reach: f32,
+    /// Added to the centre's score.
+    pub(crate) bias: f32,
+    /// What the steps of its centre's code are multiplied with.
+    pub(crate) centre_width: f32,
+}
+
+/// Where the parts lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) widths: Range<usize>,
+    pub(crate) centre_steps: Range<usize>,
+    pub(crate) origin: Range<usize>,
+    pub(crate) leaf_numbers: Range<usize>,
+    pub(crate) leaf_points: Range<usize>,
+    pub(crate) centre_codes: Range<usize>,
+    pub(crate) layer0: Range<usize>,
+    pub(crate) upper: Range<usize>,
+    pub(crate) item_starts: Range<usize>,
+    pub(crate) items: Range<usize>,
+    pub(crate) sorted_items: Range<usize>,
+    pub(crate) sorted_points: Range<usize>,
+    pub(crate) codes: Range<usize>,
+    pub(crate) biases: Range<usize>,
+    pub(crate) vectors: Range<usize>,
+    /// Bytes of the whole file, with its checksum.
+    pub(crate) length: usize,
+}
+
+impl Header {
+    /// Reads and checks the header alone; the sizes in it may still be anything that adds up.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RetrievalError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(RetrievalError::NotAnIndex);
         }
-        let checksum = out.hash.digest();
-        out.write(&checksum.to_le_bytes())?;
-        out.out.flush()
+        let too_short = || RetrievalError::FileLength {
+            expected: (HEADER_BYTES + CHECKSUM_BYTES) as u64,
+            got: bytes.len() as u64,
+        };
+        let version = bytes.get(8..12).and_then(|word| word.try_into().ok()).map(u32::from_le_bytes);
+        let version = version.ok_or_else(too_short)?;
+        if version != VERSION {
+            return Err(RetrievalError::FormatVersion { expected: VERSION, got: version });
+        }
+        let header: Self = pod_read_unaligned(bytes.get(..HEADER_BYTES).ok_or_else(too_short)?);
+        let within = |rule, limit: usize, got: u64| match got <= limit as u64 {
+            true => Ok(()),
+            false => Err(RetrievalError::broken(rule, limit as u64, got)),
+        };
+        within(FormatRule::Dimensions, DIMENSIONS_MAX, u64::from(header.dimensions.wrapping_sub(1)) + 1)?;
+        within(FormatRule::LayerCount, UPPER_LAYERS_MAX, u64::from(header.upper_layers))?;
+        within(FormatRule::ItemCount, ENTITIES_MAX, header.items)?;
+        within(FormatRule::PointCount, header.items as usize, header.points)?;
+        within(FormatRule::LeafCount, header.points as usize, header.leaves)?;
+        within(FormatRule::BlockCount, header.points as usize, header.blocks)?;
+        Ok(header)
     }
 
-    /// Reads an index that [`Self::write_to`] wrote for `table`, and verifies all of it: length,
-    /// checksum, the table's fingerprint, and every rule that a search relies on.
-    ///
-    /// **Cost**: reads the file three times and the table twice, about 0.4 ms per thousand rows
-    /// of 64 dimensions. Allocates nothing before the sizes fit the length.
-    ///
-    /// **Errors**: one for each way in which the file can be wrong; no bytes make it panic.
-    pub fn read_from(bytes: &[u8], table: Arc<EmbeddingTable>) -> Result<Self, RetrievalError> {
-        check_rows(&table)?;
-        let mut reader = Reader { rest: verified_body(bytes)?, length: bytes.len() };
-        let [_magic, _rest, _version, m, ef_construction, layers] = reader.numbers_array()?;
-        let config = HnswConfig::new(m as usize, ef_construction as usize)?;
-        let (nodes, expected) = (reader.long()?, reader.long()?);
-        let got = fingerprint(&table);
-        if got != expected {
-            return Err(RetrievalError::OtherTable { expected, got });
-        }
-        let [entry] = reader.numbers_array()?;
-        if layers as usize > UPPER_LAYERS_MAX {
-            return Err(broken(GraphRule::LayerCount, UPPER_LAYERS_MAX as u64, u64::from(layers)));
-        }
-        let sizes = reader.numbers(u64::from(layers))?;
-        reader.check_rest(nodes, u64::from(m), &sizes)?;
-        let distinct = DistinctRows::of(&table);
-        if nodes != distinct.nodes() as u64 {
-            return Err(broken(GraphRule::NodeCount, distinct.nodes() as u64, nodes));
-        }
-        let m = u64::from(m);
-        let layer0 = reader.numbers(nodes * 2 * m)?;
-        let mut upper = Vec::with_capacity(sizes.len());
-        for size in sizes.into_iter().map(u64::from) {
-            upper.push(UpperLayer { nodes: reader.numbers(size)?, neighbors: reader.numbers(size * m)? });
-        }
-        let graph = Graph { m: config.m(), entry: Some(entry).filter(|entry| *entry != NONE), layer0, upper };
-        check_graph(&graph)?;
-        Ok(Self { table, config, distinct, graph })
+    pub(crate) fn metric(&self) -> Result<Metric, RetrievalError> {
+        Metric::from_code(self.metric)
+            .ok_or_else(|| RetrievalError::broken(FormatRule::Metric, 2, u64::from(self.metric)))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        bytes_of(self)
+    }
+
+    /// Bytes that the code of one centre takes.
+    pub(crate) fn centre_stride(&self) -> usize {
+        (self.dimensions as usize).next_multiple_of(LINE)
     }
 }
 
-/// Everything before the checksum, once magic, version and checksum hold. In this order, so that a
-/// file of another program or version is called that, not damaged.
-fn verified_body(bytes: &[u8]) -> Result<&[u8], RetrievalError> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(RetrievalError::NotAnIndex);
-    }
-    let too_short =
-        || RetrievalError::FileLength { expected: (HEADER_BYTES + CHECKSUM_BYTES) as u64, got: bytes.len() as u64 };
-    let [_magic, _rest, version] =
-        Reader { rest: bytes, length: bytes.len() }.numbers_array().map_err(|_| too_short())?;
-    if version != VERSION {
-        return Err(RetrievalError::FormatVersion { expected: VERSION, got: version });
-    }
-    if bytes.len() < HEADER_BYTES + CHECKSUM_BYTES {
-        return Err(too_short());
-    }
-    let (body, checksum) = bytes.split_last_chunk().ok_or_else(too_short)?;
-    let (expected, got) = (u64::from_le_bytes(*checksum), xxh3_64(body));
-    if expected != got {
-        return Err(RetrievalError::Checksum { expected, got });
-    }
-    Ok(body)
-}
-
-/// Takes the parts of a file in turn; nothing is allocated that the bytes do not hold.
-struct Reader<'a> {
-    rest: &'a [u8],
-    /// Length of the whole file, for errors.
-    length: usize,
-}
-
-impl Reader<'_> {
-    fn long(&mut self) -> Result<u64, RetrievalError> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.wrong_length(Some(8)))?;
-        self.rest = rest;
-        Ok(u64::from_le_bytes(*bytes))
-    }
-
-    fn numbers(&mut self, count: u64) -> Result<Vec<u32>, RetrievalError> {
-        let wanted = count.checked_mul(4);
-        let bytes = wanted.and_then(|wanted| usize::try_from(wanted).ok());
-        let parts = bytes.and_then(|bytes| self.rest.split_at_checked(bytes));
-        let (bytes, rest) = parts.ok_or_else(|| self.wrong_length(wanted))?;
-        self.rest = rest;
-        Ok(bytes.as_chunks().0.iter().map(|number| u32::from_le_bytes(*number)).collect())
-    }
-
-    fn numbers_array<const N: usize>(&mut self) -> Result<[u32; N], RetrievalError> {
-        let numbers = self.numbers(N as u64)?;
-        numbers.try_into().map_err(|_| self.wrong_length(Some(0)))
+impl Layout {
+    /// Adds up the parts of a file with this header.
+    ///
+    /// # Errors
+    /// Sizes whose sum is beyond what a file can have.
+    pub(crate) fn of(header: &Header) -> Result<Self, RetrievalError> {
+        let mut end = HEADER_BYTES as u64;
+        let mut overflow = false;
+        let mut part = |count: u64, bytes_each: u64| {
+            let start = end.next_multiple_of(LINE as u64);
+            // Counts are below 2^32 and widths below 2^20: one product fits, a sum of a dozen too.
+            let stop = count.checked_mul(bytes_each).and_then(|bytes| start.checked_add(bytes));
+            overflow |= stop.is_none_or(|stop| stop > i64::MAX as u64 / 2);
+            end = stop.unwrap_or(0).min(i64::MAX as u64 / 2);
+            start as usize..end as usize
+        };
+        let (dimensions, m) = (u64::from(header.dimensions), u64::from(header.m));
+        let Header { items, points, leaves, blocks, .. } = *header;
+        let layers = header.upper_layers as usize;
+        let upper: u64 = header.upper_sizes.iter().take(layers).map(|size| u64::from(*size)).sum();
+        let biased = if header.metric == Metric::L2.code() { points } else { 0 };
+        let mut layout = Self {
+            widths: part(dimensions, 4),
+            centre_steps: part(dimensions, 4),
+            origin: part(dimensions, 4),
+            leaf_numbers: part(leaves, size_of::<LeafNumbers>() as u64),
+            leaf_points: part(leaves, 4),
+            centre_codes: part(leaves, header.centre_stride() as u64),
+            layer0: part(leaves, 8 * m),
+            upper: part(upper, 4 * (1 + m)),
+            item_starts: part(points + 1, 4),
+            items: part(items, 4),
+            sorted_items: part(items, 4),
+            sorted_points: part(items, 4),
+            codes: part(blocks, block_bytes(dimensions as usize) as u64),
+            biases: part(biased, 4),
+            vectors: part(points, 4 * dimensions),
+            length: 0,
+        };
+        layout.length = part(1, CHECKSUM_BYTES as u64).end;
+        match overflow {
+            true => Err(RetrievalError::FileLength { expected: u64::MAX, got: 0 }),
+            false => Ok(layout),
+        }
     }
 
-    /// Compares the bytes that are left with the sizes in the header, before anything is allocated
-    /// by them.
-    fn check_rest(&self, nodes: u64, m: u64, sizes: &[u32]) -> Result<(), RetrievalError> {
-        let upper: u64 = sizes.iter().map(|size| u64::from(*size)).sum();
-        let numbers = nodes.checked_mul(2 * m).and_then(|layer0| layer0.checked_add(upper * (1 + m)));
-        let wanted = numbers.and_then(|numbers| numbers.checked_mul(4));
-        if wanted == Some(self.rest.len() as u64) { Ok(()) } else { Err(self.wrong_length(wanted)) }
-    }
-
-    /// The error of a file that would need `wanted` bytes from here on; none is beyond `u64`.
-    fn wrong_length(&self, wanted: Option<u64>) -> RetrievalError {
-        let (got, rest) = (self.length as u64, self.rest.len() as u64);
-        let expected = wanted.and_then(|wanted| wanted.checked_add(got - rest)).unwrap_or(u64::MAX);
-        RetrievalError::FileLength { expected, got }
+    /// Bytes that a search holds in memory or in the page cache, besides the exact vectors.
+    pub(crate) fn bytes_beside_vectors(&self) -> usize {
+        self.length - self.vectors.len()
     }
 }
 
-/// Identifies an embedding table: its dimensions, items and values.
-fn fingerprint(table: &EmbeddingTable) -> u64 {
-    let mut hash = Xxh3::new();
-    let mut take = |bytes: &[u8]| {
-        hash.update(bytes);
-        Ok::<(), Infallible>(())
+/// Compares the last eight bytes with the others.
+pub(crate) fn check_checksum(bytes: &[u8]) -> Result<(), RetrievalError> {
+    let Some((body, checksum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
+        return Err(RetrievalError::FileLength { expected: CHECKSUM_BYTES as u64, got: bytes.len() as u64 });
     };
-    let Ok(()) = in_blocks([table.dimensions() as u32], &mut take);
-    let Ok(()) = in_blocks(table.items().iter().map(|item| item.0), &mut take);
-    let Ok(()) = in_blocks(table.values().iter().map(|value| value.to_bits()), &mut take);
-    hash.digest()
+    let (expected, got) = (u64::from_le_bytes(*checksum), xxh3_64(body));
+    if expected == got { Ok(()) } else { Err(RetrievalError::Checksum { expected, got }) }
 }
 
-/// Passes bytes on and hashes them.
-struct HashingWriter<W> {
-    out: W,
-    hash: Xxh3,
-}
-
-impl<W: Write> HashingWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.out.write_all(bytes)
-    }
-
-    fn write_numbers(&mut self, numbers: impl IntoIterator<Item = u32>) -> io::Result<()> {
-        in_blocks(numbers, &mut |bytes| self.write(bytes))
-    }
-}
-
-/// Hands `numbers` to `take` as little-endian bytes, a block at a time.
-fn in_blocks<E>(
-    numbers: impl IntoIterator<Item = u32>,
-    take: &mut impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut block = Vec::with_capacity(4 * BLOCK);
-    let mut numbers = numbers.into_iter().peekable();
-    while numbers.peek().is_some() {
-        block.clear();
-        block.extend(numbers.by_ref().take(BLOCK).flat_map(u32::to_le_bytes));
-        take(&block)?;
-    }
-    Ok(())
+/// Writes the checksum of the bytes before it.
+pub(crate) fn seal(bytes: &mut [u8]) {
+    let at = bytes.len() - CHECKSUM_BYTES;
+    let checksum = xxh3_64(&bytes[..at]);
+    bytes[at..].copy_from_slice(&checksum.to_le_bytes());
 }

@@ -1,34 +1,49 @@
-//! Approximate and exact search for the items whose embeddings have the greatest inner product
-//! with a query: the first of the two stages, from millions of items to hundreds.
+//! Approximate and exact search for the items whose embeddings score highest for a query: the first of
+//! the two stages, from millions of items to hundreds.
 //!
-//! Floor 1. An [`HnswIndex`] is a graph over an `Arc<EmbeddingTable>` that the caller shares; it is
-//! built once per bundle (training), written into the bundle, and read, verified in full, by the
-//! server. [`exact`] is the reference that tests compare with, and the path that small sets and
-//! strict filters take. Which items may be shown reaches into the search as a closure, so that an
-//! answer is short only when the catalogue is.
+//! Floor 1. A [`FrozenIndex`] is immutable: built once per bundle (training), written into it, mapped
+//! and verified in full by the server. A [`LiveIndex`] puts a segment of new vectors beside it, visible
+//! to the next query, and freezes both into the next index in the background. [`exact`] is the reference
+//! that tests compare with. Which items may be returned reaches into every search as an [`Allowed`], so
+//! that an answer is short only when the catalogue is.
 
-mod augmentation;
-mod distinct_rows;
+mod allowed;
+mod build;
+mod candidate_pool;
+mod coarse;
+mod code_query;
 mod error;
 mod exact;
+mod fingerprint;
+mod format_check;
 mod found;
+mod frozen_index;
 mod graph;
-mod graph_builder;
 mod graph_check;
-mod graph_search;
-mod hnsw_config;
-mod hnsw_index;
+mod image;
+mod index_config;
 mod index_file;
+mod leaf_codes;
+mod leaf_walk;
+mod metric;
 mod pacer;
 mod query;
+mod ranked;
 mod reachability;
+mod search;
+mod search_params;
 mod search_scratch;
+mod simd;
 mod top_k;
-mod walk;
 
-pub use error::{GraphRule, RetrievalError};
-pub use exact::exact;
+pub use allowed::Allowed;
+pub use error::{FormatRule, RetrievalError};
+pub use exact::{exact, exact_batch};
+pub use fingerprint::fingerprint;
 pub use found::{Found, Neighbor};
-pub use hnsw_config::HnswConfig;
-pub use hnsw_index::HnswIndex;
+pub use frozen_index::FrozenIndex;
+pub use index_config::IndexConfig;
+pub use metric::Metric;
+pub use search_params::SearchParams;
 pub use search_scratch::SearchScratch;
+pub use simd::Simd;

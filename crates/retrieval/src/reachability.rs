@@ -1,14 +1,4 @@
-use std::cmp::Reverse;
-
-use hnsw_rs::anndists::dist::distances::Distance;
-use shortlist_types::{EmbeddingTable, Score, Unlimited};
-
-use crate::SearchScratch;
-use crate::augmentation::{Augmentation, SquaredDistance};
-use crate::distinct_rows::{DistinctRows, NONE};
-use crate::graph::Graph;
-use crate::pacer::Pacer;
-use crate::walk::{Scorer, Walk};
+use crate::graph::{Graph, NONE};
 
 /// The nodes that layer 0 leads to from the entry point. A search can find no others.
 pub(crate) struct Reachable {
@@ -49,69 +39,25 @@ impl Reachable {
     }
 }
 
-/// Nodes that a repair considers as the one to link from; the nearest with a free place wins.
-const REPAIR_EF: usize = 64;
-
-/// Links every node that cannot be reached from one of its nearest that can.
+/// Links every node that cannot be reached from the nearest that can; `distance` says how far apart
+/// two nodes lie.
 ///
 /// When the nearest node has no free place, the new link goes between it and its farthest neighbour:
 /// what was reachable stays so, and each round reaches at least one node more.
 ///
-/// **Cost**: a read of layer 0, and a search per link added.
-pub(crate) fn repair_reachability(
-    graph: &mut Graph,
-    table: &EmbeddingTable,
-    distinct: &DistinctRows,
-    augmentation: &Augmentation,
-) {
+/// **Cost**: a read of layer 0, and one distance to every node per link added.
+pub(crate) fn repair_reachability(graph: &mut Graph, distance: impl Fn(u32, u32) -> f32) {
     let mut reachable = Reachable::of(graph);
-    let mut scratch = SearchScratch::new();
-    let mut nearness = Nearness { table, distinct, augmentation, target: Vec::new(), place: Vec::new() };
     for node in 0..graph.nodes() as u32 {
         if reachable.nodes[node as usize] {
             continue;
         }
-        nearness.set_target(node);
-        let walk = Walk { graph, ef: REPAIR_EF, scored_max: usize::MAX, score_work: table.dimensions() };
-        // The upper layers can lead it to nodes that layer 0 does not reach yet; nothing ends it early.
-        let is_parent = |node: u32, _: &mut Pacer<'_>| Ok(reachable.nodes[node as usize]);
-        let _converged = walk.run(&mut scratch, &mut Pacer::new(&Unlimited), &mut nearness, is_parent);
-        let Some(parent) = parent_for_link(graph, &scratch) else { break };
+        let parents = (0..graph.nodes() as u32).filter(|parent| reachable.nodes[*parent as usize]);
+        let ranked = parents.map(|parent| (distance(parent, node), parent));
+        let Some((_, parent)) = ranked.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))) else { break };
         link(graph, parent, node);
         reachable.extend_from(node, graph);
     }
-}
-
-/// Scores nodes by how near they lie to a node, as the builder sees it.
-struct Nearness<'a> {
-    table: &'a EmbeddingTable,
-    distinct: &'a DistinctRows,
-    augmentation: &'a Augmentation,
-    target: Vec<f32>,
-    place: Vec<f32>,
-}
-
-impl Nearness<'_> {
-    fn set_target(&mut self, node: u32) {
-        self.augmentation.place(self.table.row(self.distinct.first_row(node)), &mut self.target);
-    }
-}
-
-impl Scorer for Nearness<'_> {
-    fn score(&mut self, node: u32) -> Score {
-        self.augmentation.place(self.table.row(self.distinct.first_row(node)), &mut self.place);
-        Score::parse(-SquaredDistance.eval(&self.target, &self.place)).unwrap_or(Score::ZERO)
-    }
-}
-
-/// The nearest node with a free place, else the nearest.
-fn parent_for_link(graph: &Graph, scratch: &SearchScratch) -> Option<u32> {
-    let free = |node: u32| graph.neighbors(node).len() < graph.m0();
-    scratch
-        .beam
-        .iter()
-        .max_by_key(|(nearness, Reverse(node))| (free(*node), *nearness, Reverse(*node)))
-        .map(|best| best.1.0)
 }
 
 /// Adds parent -> node; for a full parent, parent -> farthest becomes parent -> node -> farthest.
@@ -135,20 +81,13 @@ fn put(places: &mut [u32], neighbor: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use shortlist_types::ItemIdx;
-
     use super::*;
     use crate::graph::UpperLayer;
 
-    /// Repairs a graph whose node i has the vector (cos i/10, sin i/10), and counts what is reached.
+    /// Repairs a graph whose node i lies at i on a line, and counts what is reached.
     fn repaired(mut graph: Graph) -> usize {
-        let nodes = graph.nodes() as u32;
-        let values = (0..nodes).flat_map(|i| [(i as f32 / 10.0).cos(), (i as f32 / 10.0).sin()]).collect();
-        let table = EmbeddingTable::parse(2, (0..nodes).map(ItemIdx).collect(), values).unwrap();
-        let distinct = DistinctRows::of(&table);
-        let augmentation = Augmentation::of(&table, distinct.first_rows());
         assert!(Reachable::of(&graph).count() < graph.nodes());
-        repair_reachability(&mut graph, &table, &distinct, &augmentation);
+        repair_reachability(&mut graph, |a, b| a.abs_diff(b) as f32);
         Reachable::of(&graph).count()
     }
 

@@ -1,20 +1,30 @@
 use std::collections::BinaryHeap;
 
-use crate::top_k::{Ranked, TopK};
+use crate::candidate_pool::CandidatePool;
+use crate::code_query::CodeQuery;
+use crate::top_k::TopK;
 
 /// Memory that searches reuse, one per thread; it fits any index and grows to the largest.
 ///
-/// **Cost**: 4 bytes per distinct vector of the largest index searched, and a few kilobytes.
+/// **Cost**: one bit per leaf of the largest index searched, and a few tens of kilobytes.
 #[derive(Debug, Default)]
 pub struct SearchScratch {
-    pub(crate) visited: Visited,
-    /// Nodes to expand, best first.
-    pub(crate) candidates: BinaryHeap<Ranked>,
-    /// The best allowed nodes.
-    pub(crate) beam: TopK,
-    /// The neighbours of one node that were not seen before.
+    /// Leaves that the walk has met.
+    pub(crate) seen: SeenLeaves,
+    /// Leaves to visit: key and number in one, the best on top.
+    pub(crate) frontier: BinaryHeap<u64>,
+    /// Neighbours met for the first time, to be scored together.
     pub(crate) fresh: Vec<u32>,
-    /// The best rows: what is returned.
+    /// Their integer products.
+    pub(crate) products: Vec<i32>,
+    /// The query in the coarse coordinates, as small integers for centres, and for points.
+    pub(crate) coarse_query: Vec<f32>,
+    pub(crate) centre_query: Vec<i8>,
+    pub(crate) code_query: CodeQuery,
+    pub(crate) pool: CandidatePool,
+    /// Scores and points in one number each: the smallest are the best.
+    pub(crate) ranked: Vec<u64>,
+    /// The best items: what is returned.
     pub(crate) top: TopK,
 }
 
@@ -25,34 +35,39 @@ impl SearchScratch {
     }
 }
 
-/// The nodes that a walk has seen. A node is in the set when its stamp is the current epoch, so that
-/// clearing it is one addition.
+/// A set of leaves, one bit each, that is emptied by what it was filled with.
 #[derive(Debug, Default)]
-pub(crate) struct Visited {
-    stamps: Vec<u32>,
-    epoch: u32,
+pub(crate) struct SeenLeaves {
+    bits: Vec<u64>,
+    filled: Vec<u32>,
 }
 
-impl Visited {
-    /// Empties the set and makes room for nodes below `nodes`.
-    pub(crate) fn clear(&mut self, nodes: usize) {
-        if self.stamps.len() < nodes {
-            self.stamps.resize(nodes, 0);
+impl SeenLeaves {
+    /// Empties the set and makes room for leaves below `leaves`.
+    pub(crate) fn clear(&mut self, leaves: usize) {
+        for leaf in self.filled.drain(..) {
+            self.bits[leaf as usize / 64] = 0;
         }
-        if self.epoch == u32::MAX {
-            self.stamps.fill(0);
-            self.epoch = 0;
+        if self.bits.len() < leaves.div_ceil(64) {
+            self.bits.resize(leaves.div_ceil(64), 0);
         }
-        self.epoch += 1;
     }
 
-    /// Adds `node`; returns whether it is new.
+    /// Appends those of `leaves` that are new to `fresh`, and remembers them. Which are new is a coin
+    /// toss that no processor predicts, so that nothing branches on it.
     #[inline]
-    pub(crate) fn insert(&mut self, node: u32) -> bool {
-        let stamp = &mut self.stamps[node as usize];
-        let new = *stamp != self.epoch;
-        *stamp = self.epoch;
-        new
+    pub(crate) fn take_new(&mut self, leaves: &[u32], fresh: &mut Vec<u32>) {
+        let start = fresh.len();
+        fresh.resize(start + leaves.len(), 0);
+        let mut end = start;
+        for leaf in leaves {
+            let (word, bit) = (&mut self.bits[*leaf as usize / 64], 1 << (leaf % 64));
+            fresh[end] = *leaf;
+            end += usize::from(*word & bit == 0);
+            *word |= bit;
+        }
+        fresh.truncate(end);
+        self.filled.extend_from_slice(&fresh[start..]);
     }
 }
 
@@ -61,13 +76,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_set_is_empty_after_clearing_even_when_epochs_run_out() {
-        for epoch in [0, 1, u32::MAX - 1, u32::MAX] {
-            let mut visited = Visited { stamps: vec![epoch.min(1); 2], epoch };
-            visited.clear(3);
-            assert!(visited.insert(1) && !visited.insert(1) && visited.insert(2));
-            visited.clear(5);
-            assert!(visited.insert(1) && visited.insert(4), "after epoch {epoch}");
+    fn a_leaf_is_new_once_until_the_set_is_cleared() {
+        let (mut seen, mut fresh) = (SeenLeaves::default(), Vec::new());
+        for leaves in [3, 200] {
+            seen.clear(leaves);
+            fresh.clear();
+            seen.take_new(&[1, 2, 1], &mut fresh);
+            seen.take_new(&[2, 0], &mut fresh);
+            assert_eq!(fresh, [1, 2, 0]);
         }
+        seen.take_new(&[199, 1], &mut fresh);
+        assert_eq!(fresh, [1, 2, 0, 199]);
     }
 }

@@ -1,97 +1,69 @@
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use shortlist_types::{EmbeddingTable, Score};
+use shortlist_types::ItemIdx;
 
 use crate::Neighbor;
+use crate::ranked::{packed_number, packed_score, smallest};
 
-/// A row or node and its score. The greater one is the better: by score, then by lower number.
-pub(crate) type Ranked = (Score, Reverse<u32>);
+/// Room beyond the kept ones, so that a cut serves many offers.
+const SPARE: usize = 64;
 
-/// The k best rows offered so far, in any order of offering. Keeps its memory between searches.
+/// The k best of the scored items offered: kept up to twice over, and cut when there are more.
 #[derive(Debug, Default)]
 pub(crate) struct TopK {
     k: usize,
-    heap: BinaryHeap<Reverse<Ranked>>,
+    /// Packed by [`crate::ranked::pack`]; after a cut the k-th is the greatest of the first k.
+    ranked: Vec<u64>,
+    was_cut: bool,
 }
 
 impl TopK {
     /// Forgets everything and keeps `k` from now on.
     pub(crate) fn reset(&mut self, k: usize) {
         self.k = k;
-        self.heap.clear();
+        self.ranked.clear();
+        self.was_cut = false;
     }
 
-    /// Whether k are kept, so that only better ones enter.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        self.heap.len() >= self.k
-    }
-
-    /// The worst one kept.
-    #[inline]
-    pub(crate) fn worst(&self) -> Option<Ranked> {
-        self.heap.peek().map(|worst| worst.0)
-    }
-
-    /// Whether `ranked` would be kept if it were offered.
-    #[inline]
-    pub(crate) fn would_keep(&self, ranked: Ranked) -> bool {
-        !self.is_full() || self.worst().is_some_and(|worst| ranked > worst)
-    }
-
-    /// Keeps `ranked` if it belongs to the k best; returns whether it does.
-    #[inline]
-    pub(crate) fn offer(&mut self, ranked: Ranked) -> bool {
-        if !self.would_keep(ranked) {
-            return false;
+    pub(crate) fn offer(&mut self, ranked: u64) {
+        if self.k == 0 || self.was_cut && ranked > self.ranked[self.k - 1] {
+            return;
         }
-        if self.is_full() {
-            self.heap.pop();
+        self.ranked.push(ranked);
+        if self.ranked.len() >= self.k.saturating_mul(2).saturating_add(SPARE) {
+            self.ranked.select_nth_unstable(self.k - 1);
+            self.ranked.truncate(self.k);
+            self.was_cut = true;
         }
-        self.heap.push(Reverse(ranked));
-        true
     }
 
-    /// All kept, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Ranked> {
-        self.heap.iter().map(|entry| entry.0)
-    }
-
-    /// The rows kept as items of `table`, best first. Rows ascend with items, so ties do too.
-    pub(crate) fn neighbors(&self, table: &EmbeddingTable) -> Vec<Neighbor> {
-        let mut ranked: Vec<Ranked> = self.iter().collect();
-        ranked.sort_unstable_by(|a, b| b.cmp(a));
-        let items = table.items();
-        ranked.into_iter().map(|(score, Reverse(row))| Neighbor { item: items[row as usize], score }).collect()
+    /// The k best, best first.
+    pub(crate) fn neighbors(&mut self) -> Vec<Neighbor> {
+        smallest(self.k, &mut self.ranked);
+        let neighbor = |ranked: &u64| Neighbor { item: ItemIdx(packed_number(*ranked)), score: packed_score(*ranked) };
+        self.ranked.iter().map(neighbor).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shortlist_types::Score;
 
     use super::*;
+    use crate::ranked::pack;
 
     proptest! {
         #[test]
-        fn it_keeps_what_sorting_would(scores in prop::collection::vec(-4_i8..4, 0..60), k in 0..70_usize) {
-            let ranked: Vec<Ranked> = scores
-                .iter()
-                .zip(0..)
-                .map(|(score, row)| (Score::parse(f32::from(*score)).unwrap(), Reverse(row)))
-                .collect();
+        fn it_keeps_what_sorting_would(scores in prop::collection::vec(-4_i8..4, 0..600), k in 0..70_usize) {
+            let ranked = scores.iter().zip(0..).map(|(score, i)| pack(Score::parse(f32::from(*score)).unwrap(), i));
+            let mut all: Vec<u64> = ranked.collect();
             let mut top = TopK::default();
             top.reset(k);
-            for entry in &ranked {
-                top.offer(*entry);
-            }
-            let mut kept: Vec<Ranked> = top.iter().collect();
-            kept.sort_unstable_by(|a, b| b.cmp(a));
-            let mut sorted = ranked;
-            sorted.sort_unstable_by(|a, b| b.cmp(a));
-            sorted.truncate(k);
-            prop_assert_eq!(kept, sorted);
+            all.iter().for_each(|ranked| top.offer(*ranked));
+            all.sort_unstable();
+            all.truncate(k);
+            let kept: Vec<u32> = top.neighbors().iter().map(|neighbor| neighbor.item.0).collect();
+            prop_assert_eq!(kept, all.iter().map(|ranked| packed_number(*ranked)).collect::<Vec<_>>());
         }
     }
 }

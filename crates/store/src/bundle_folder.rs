@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle_id::sha256_hex;
+use crate::bundle_id::{sha256_hex, sha256_of_file};
 use crate::bundle_manifest::{BundleFile, BundleManifest, MANIFEST_FILE, MANIFEST_FORMAT};
 use crate::durable_file::{read_bounded, rename_synced, sync_dir, write_synced};
 use crate::limits::MANIFEST_BYTES_MAX;
@@ -57,36 +57,91 @@ pub(crate) fn remove_staging(bundles: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// All files of bundle `id`, each checked against the manifest, and the manifest against the id.
-/// Files that the manifest does not name are not looked at.
-pub(crate) fn read(bundles: &Path, id: &BundleId) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
-    let dir = path_of(bundles, id);
-    match fs_err::symlink_metadata(&dir) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(damaged(id, ".", BundleDamage::NotAFile)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(StoreError::BundleNotFound { id: id.clone() });
+/// A published bundle whose manifest belongs to its id and whose files have their lengths. Each file is
+/// checked when it is asked for; files that the manifest does not name are not looked at.
+#[derive(Debug, Clone)]
+pub struct BundleFolder {
+    id: BundleId,
+    dir: PathBuf,
+    files: BTreeMap<String, BundleFile>,
+}
+
+impl BundleFolder {
+    pub(crate) fn open(bundles: &Path, id: &BundleId) -> Result<Self, StoreError> {
+        let dir = path_of(bundles, id);
+        match fs_err::symlink_metadata(&dir) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(damaged(id, ".", BundleDamage::NotAFile)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::BundleNotFound { id: id.clone() });
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => return Err(error.into()),
-    }
-    let manifest = read_manifest(&dir, id)?;
-    // All lengths before the first allocation.
-    for (name, BundleFile { bytes, .. }) in &manifest.files {
-        let got = length_of(&dir, id, name)?;
-        if got != *bytes {
-            return Err(damaged(id, name, BundleDamage::Length { expected: *bytes, got }));
+        let manifest = read_manifest(&dir, id)?;
+        // All lengths before the first allocation.
+        for (name, BundleFile { bytes, .. }) in &manifest.files {
+            let got = length_of(&dir, id, name)?;
+            if got != *bytes {
+                return Err(damaged(id, name, BundleDamage::Length { expected: *bytes, got }));
+            }
         }
+        Ok(Self { id: id.clone(), dir, files: manifest.files })
     }
-    let mut files = BTreeMap::new();
-    for (name, BundleFile { bytes: expected, sha256 }) in manifest.files {
-        let read = read_bounded(&dir.join(&name), expected)?;
-        let bytes = read.map_err(|got| damaged(id, &name, BundleDamage::Length { expected, got }))?;
-        if sha256_hex(&bytes) != sha256 {
-            return Err(damaged(id, &name, BundleDamage::Checksum));
+
+    /// The bytes of a file, exactly those that were published; nothing if there is no such file.
+    ///
+    /// **Cost**: reads the file into memory and hashes it.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedBundle`] names the file and the damage.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(BundleFile { bytes: expected, sha256 }) = self.files.get(name) else { return Ok(None) };
+        let read = read_bounded(&self.dir.join(name), *expected)?;
+        let bytes = read.map_err(|got| damaged(&self.id, name, BundleDamage::Length { expected: *expected, got }))?;
+        if sha256_hex(&bytes) != *sha256 {
+            return Err(damaged(&self.id, name, BundleDamage::Checksum));
         }
-        files.insert(name, bytes);
+        Ok(Some(bytes))
     }
-    Ok(files)
+
+    /// Where a file is, once it was checked: for those that are mapped rather than read.
+    ///
+    /// **Cost**: reads the file in pieces and hashes it.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn path(&self, name: &str) -> Result<Option<PathBuf>, StoreError> {
+        let Some(BundleFile { bytes: expected, sha256 }) = self.files.get(name) else { return Ok(None) };
+        let path = self.dir.join(name);
+        let (got, hash) = sha256_of_file(&path)?;
+        if got != *expected {
+            return Err(damaged(&self.id, name, BundleDamage::Length { expected: *expected, got }));
+        }
+        if hash != *sha256 {
+            return Err(damaged(&self.id, name, BundleDamage::Checksum));
+        }
+        Ok(Some(path))
+    }
+
+    /// Checks every file.
+    ///
+    /// # Errors
+    /// As [`Self::read`], for the first that is damaged.
+    pub fn verify(&self) -> Result<(), StoreError> {
+        self.files.keys().try_for_each(|name| self.path(name).map(|_| ()))
+    }
+
+    /// All files by name.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_all(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let mut all = BTreeMap::new();
+        for name in self.files.keys() {
+            all.extend(self.read(name)?.map(|bytes| (name.clone(), bytes)));
+        }
+        Ok(all)
+    }
 }
 
 fn read_manifest(dir: &Path, id: &BundleId) -> Result<BundleManifest, StoreError> {
@@ -137,9 +192,19 @@ mod tests {
         BTreeMap::from([("a.bin".to_owned(), (0..200).collect()), ("empty".to_owned(), Vec::new())])
     }
 
+    fn read_all(dir: &Path, id: &BundleId) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        BundleFolder::open(dir, id)?.read_all()
+    }
+
+    /// What is said of a damaged bundle, the same by every way of reading it.
     fn damage_of(dir: &Path, id: &BundleId) -> (String, BundleDamage) {
-        match read(dir, id) {
-            Err(StoreError::DamagedBundle { file, damage, .. }) => (file, damage),
+        let verified = BundleFolder::open(dir, id).and_then(|folder| folder.verify());
+        match (verified, read_all(dir, id)) {
+            (Err(StoreError::DamagedBundle { file, damage, .. }), Err(error)) => {
+                let same = StoreError::DamagedBundle { id: id.clone(), file: file.clone(), damage: damage.clone() };
+                assert_eq!(error.to_string(), same.to_string());
+                (file, damage)
+            }
             other => panic!("expected damage, got {other:?}"),
         }
     }
@@ -162,7 +227,7 @@ mod tests {
                 put(i, whole[i]);
             }
         }
-        assert_eq!(read(dir.path(), &id).unwrap(), two_files());
+        assert_eq!(read_all(dir.path(), &id).unwrap(), two_files());
     }
 
     #[test]
@@ -206,7 +271,7 @@ mod tests {
         write(dir.path(), &crafted, &files, manifest.as_bytes(), &mut |_| ()).unwrap();
         let expected = BundleDamage::Length { expected: 1 << 35, got: 1 };
         assert_eq!(damage_of(dir.path(), &crafted), ("a".to_owned(), expected));
-        read(dir.path(), &id).unwrap();
+        read_all(dir.path(), &id).unwrap();
     }
 
     #[test]
@@ -215,7 +280,7 @@ mod tests {
         let manifest = br#"{"format":2,"files":{},"more":1}"#;
         let id = BundleId::of_manifest(manifest);
         write(dir.path(), &id, &BTreeMap::new(), manifest, &mut |_| ()).unwrap();
-        let error = read(dir.path(), &id).unwrap_err();
+        let error = read_all(dir.path(), &id).unwrap_err();
         assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
     }
 
@@ -223,7 +288,7 @@ mod tests {
     fn missing_files_are_named_and_files_beside_the_manifest_are_not_used() {
         let (dir, id) = published(&two_files());
         fs_err::write(path_of(dir.path(), &id).join("extra"), b"x").unwrap();
-        assert_eq!(read(dir.path(), &id).unwrap(), two_files());
+        assert_eq!(read_all(dir.path(), &id).unwrap(), two_files());
         fs_err::remove_file(path_of(dir.path(), &id).join("empty")).unwrap();
         assert_eq!(damage_of(dir.path(), &id), ("empty".to_owned(), BundleDamage::Missing));
         fs_err::remove_file(path_of(dir.path(), &id).join(MANIFEST_FILE)).unwrap();

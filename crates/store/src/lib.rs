@@ -36,6 +36,7 @@ mod store;
 mod testing;
 mod write_queue;
 
+pub use bundle_folder::BundleFolder;
 pub use bundle_id::BundleId;
 pub use chain::LogHead;
 pub use error::{BundleDamage, RecordDamage, StoreError};

@@ -7,7 +7,7 @@ use crate::bundle_manifest::BundleManifest;
 use crate::file_lock::FileLock;
 use crate::limits::{BUNDLES_MAX, REGISTRY_WAIT};
 use crate::registry_file::RegistryFile;
-use crate::{BundleId, PublishStep, StoreError, bundle_folder};
+use crate::{BundleFolder, BundleId, PublishStep, StoreError, bundle_folder};
 
 const REGISTRY_FILE: &str = "registry.json";
 const LOCK_FILE: &str = "registry.lock";
@@ -73,7 +73,7 @@ impl Registry {
         if registry.published.len() >= BUNDLES_MAX && !registry.published.contains_key(&id) {
             return Err(StoreError::TooManyBundles);
         }
-        if bundle_folder::read(&self.bundles, &id).is_err() {
+        if self.open(&id).and_then(|folder| folder.verify()).is_err() {
             bundle_folder::write(&self.bundles, &id, files, &manifest, on_step)?;
         }
         if !registry.published.contains_key(&id) {
@@ -105,7 +105,7 @@ impl Registry {
         on_step: &mut dyn FnMut(PublishStep),
     ) -> Result<(), StoreError> {
         let _lock = self.lock()?;
-        self.load(id)?;
+        self.open(id)?.verify()?;
         let before = RegistryFile::read(&self.file)?;
         let mut after = before.clone();
         after.promote(id, now);
@@ -127,7 +127,7 @@ impl Registry {
         let mut registry = RegistryFile::read(&self.file)?;
         let mut previous = registry.previous.pop().ok_or(StoreError::NothingToRollBack)?;
         let id = previous.bundle.clone();
-        self.load(&id)?;
+        self.open(&id)?.verify()?;
         previous.at = now;
         registry.current = Some(previous);
         registry.replace(&self.file, &mut |_| ())?;
@@ -161,14 +161,12 @@ impl Registry {
         Ok(list)
     }
 
-    /// All files of a bundle, by name: exactly the bytes that were published.
-    ///
-    /// **Cost**: reads the bundle into memory and hashes it.
+    /// Opens a published bundle, to read its files one by one or to map them.
     ///
     /// # Errors
     /// [`StoreError::BundleNotFound`]; [`StoreError::DamagedBundle`] names the file and the damage.
-    pub fn load(&self, id: &BundleId) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
-        bundle_folder::read(&self.bundles, id)
+    pub fn open(&self, id: &BundleId) -> Result<BundleFolder, StoreError> {
+        BundleFolder::open(&self.bundles, id)
     }
 }
 
@@ -195,7 +193,7 @@ mod tests {
     fn a_bundle_comes_back_and_the_same_content_has_the_same_id() {
         let (_dir, registry) = registry();
         let id = publish(&registry, 1);
-        assert_eq!(registry.load(&id).unwrap(), files(1));
+        assert_eq!(registry.open(&id).unwrap().read_all().unwrap(), files(1));
         assert_ne!(publish(&registry, 2), id);
         let mut steps = Vec::new();
         let again = registry.publish(&files(1), time(100), &mut |step| steps.push(step)).unwrap();
@@ -256,9 +254,9 @@ mod tests {
         let id = publish(&registry, 1);
         registry.promote(&id, time(10)).unwrap();
         fs_err::write(dir.path().join("bundles").join(id.as_str()).join("b"), [2]).unwrap();
-        assert!(registry.load(&id).is_err());
+        assert!(registry.open(&id).unwrap().verify().is_err());
         assert_eq!(publish(&registry, 1), id);
-        assert_eq!(registry.load(&id).unwrap(), files(1));
+        assert_eq!(registry.open(&id).unwrap().read_all().unwrap(), files(1));
     }
 
     #[test]

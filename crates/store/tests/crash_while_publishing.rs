@@ -71,20 +71,20 @@ fn a_crash_after_any_step_leaves_the_old_bundle_or_the_new_one() {
 
         let registry = Store::open(dir.path()).unwrap().registry();
         let current = registry.current().unwrap().unwrap();
-        let loaded = registry.load(&current).unwrap();
+        let loaded = registry.open(&current).unwrap().read_all().unwrap();
         assert_eq!(loaded, content(if current == old { 1 } else { 2 }), "step {step}");
         if current != old {
             went_live_after.get_or_insert(step);
         }
         for info in registry.list().unwrap() {
-            registry.load(&info.id).unwrap();
+            registry.open(&info.id).unwrap().verify().unwrap();
         }
 
         // The next publish, of this or other content, finds nothing in its way and cleans up.
         let version = if step % 2 == 0 { 2 } else { 3 };
         let next = publish_and_promote(&registry, version, || ());
         assert_eq!(registry.current().unwrap().unwrap(), next);
-        assert_eq!(registry.load(&next).unwrap(), content(version));
+        assert_eq!(registry.open(&next).unwrap().read_all().unwrap(), content(version));
         assert_eq!(leftovers(dir.path()), Vec::<String>::new(), "step {step}");
         assert!(!dir.path().join("registry.json.tmp").exists(), "step {step}");
         registry.promote(&old, Timestamp::EPOCH).unwrap();

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use shortlist_embedding::IalsConfig;
 use shortlist_ranking::LogisticConfig;
-use shortlist_retrieval::HnswConfig;
+use shortlist_retrieval::IndexConfig;
 use shortlist_types::InvalidInput;
 
 /// `[training]`: how a bundle is made from the log.
@@ -25,7 +25,7 @@ pub struct TrainingConfig {
     /// Which embeddings are tried.
     pub embedding_search: EmbeddingSearch,
     /// Neighbour index.
-    pub index: HnswConfig,
+    pub index: IndexConfig,
     /// Second stage.
     pub ranker: LogisticConfig,
 }
@@ -77,7 +77,7 @@ struct Unchecked {
     random_per_decision: usize,
     embedding: IalsConfig,
     embedding_search: EmbeddingSearch,
-    index: HnswConfig,
+    index: IndexConfig,
     ranker: LogisticConfig,
 }
 
@@ -92,7 +92,7 @@ impl Default for Unchecked {
             random_per_decision: 10,
             embedding: IalsConfig::default(),
             embedding_search: EmbeddingSearch::default(),
-            index: HnswConfig::default(),
+            index: IndexConfig::default(),
             ranker: LogisticConfig::default(),
         }
     }

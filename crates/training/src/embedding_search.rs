@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use shortlist_embedding::{FoldInScratch, IalsConfig, IalsModel, Interactions};
 use shortlist_evaluation::ndcg_at_k;
 use shortlist_features::FeatureState;
-use shortlist_retrieval::exact;
+use shortlist_retrieval::{Allowed, Metric, exact};
 use shortlist_store::LogReader;
 use shortlist_types::{ItemIdx, LogSeq, Unlimited};
 
@@ -81,8 +81,8 @@ fn own_ndcg(
     let Some(vector) = model.fold_in(interests.iter().map(|entry| (entry.item, entry.interest)), scratch) else {
         return Ok(0.0);
     };
-    let allowed = |item| state.catalog().is_recommendable(item) && !user.has_seen(item, decision.now);
-    let found = exact(model.table(), vector.as_slice(), 10, &allowed, &Unlimited)?;
+    let allowed = |item: ItemIdx| state.catalog().is_recommendable(item) && !user.has_seen(item, decision.now);
+    let found = exact(model.table(), Metric::Ip, vector.as_slice(), 10, Allowed::Predicate(&allowed), &Unlimited)?;
     let ranked: Vec<ItemIdx> = found.neighbors.iter().map(|neighbor| neighbor.item).collect();
     let truth: HashSet<ItemIdx> = eligible_wanted(state, decision);
     Ok(ndcg_at_k(&ranked, &truth, 10).unwrap_or(0.0))

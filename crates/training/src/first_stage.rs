@@ -1,10 +1,11 @@
+use std::num::NonZero;
 use std::sync::Arc;
 
 use shortlist_embedding::IalsConfig;
 use shortlist_features::FeatureState;
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline};
-use shortlist_retrieval::HnswIndex;
+use shortlist_retrieval::FrozenIndex;
 use shortlist_store::LogReader;
 use shortlist_types::EventTypes;
 
@@ -67,7 +68,8 @@ impl Setting<'_> {
         let items = embedding.table().len();
         progress.begin("building the neighbour index", Some(items as u64));
         let mut inserted = |count: usize| progress.at(count as u64);
-        let index = HnswIndex::build(Arc::clone(embedding.table()), &config.index, &mut inserted)?;
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let index = FrozenIndex::build(embedding.table(), &config.index, threads, &mut inserted)?;
         progress.end(&format!("{items} items"));
         let models = Models { embedding, index, ranker: None };
         let rows = training_rows(self, &mut state, &decisions, &models, progress)?;

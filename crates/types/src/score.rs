@@ -23,6 +23,7 @@ impl Score {
     ///
     /// # Errors
     /// NaN or infinite.
+    #[inline]
     pub fn parse(value: f32) -> Result<Self, InvalidInput> {
         if value.is_finite() {
             Ok(Self(value))
@@ -32,6 +33,7 @@ impl Score {
     }
 
     /// The number.
+    #[inline]
     pub fn get(self) -> f32 {
         self.0
     }
@@ -49,6 +51,7 @@ impl PartialOrd for Score {
     }
 }
 impl Ord for Score {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use shortlist_embedding::{IalsConfig, IalsModel};
 use shortlist_features::RequestFeatures;
 use shortlist_recommender::{Bundle, Models, Provenance};
-use shortlist_retrieval::{HnswConfig, HnswIndex};
+use shortlist_retrieval::{FrozenIndex, IndexConfig};
 use shortlist_store::BundleId;
 use shortlist_types::{EmbeddingTable, ItemIdx, LogSeq, Timestamp};
 
@@ -21,7 +21,7 @@ pub(crate) fn bundle() -> Arc<Bundle> {
         "deviations": vec![1.0; width],
     });
     let models = Models {
-        index: HnswIndex::build(Arc::clone(&table), &HnswConfig::default(), &mut |_| ()).unwrap(),
+        index: FrozenIndex::build(&table, &IndexConfig::default(), 1, &mut |_| ()).unwrap(),
         embedding: IalsModel::from_parts(table, &config).unwrap(),
         ranker: Some(serde_json::from_value(ranker).unwrap()),
     };

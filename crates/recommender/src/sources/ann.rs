@@ -1,4 +1,5 @@
-use shortlist_types::Budget;
+use shortlist_retrieval::{Allowed, SearchParams};
+use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
 use crate::{Degraded, RequestContext, Scratch, StageName};
@@ -24,9 +25,10 @@ impl Source for Ann {
         let (Some(models), Some(vector)) = (request.models, &request.user_vector) else {
             return Proposed::default();
         };
-        let allowed = |item| request.is_eligible(item);
-        let ef_search = self.ef_search.max(quota);
-        match models.index.search(vector.as_slice(), quota, ef_search, &allowed, budget, &mut scratch.search) {
+        let eligible = |item: ItemIdx| request.is_eligible(item);
+        let params = SearchParams::new(quota, self.ef_search);
+        let allowed = Allowed::Predicate(&eligible);
+        match models.index.search(vector.as_slice(), params, allowed, budget, &mut scratch.search) {
             Ok(found) => Proposed {
                 items: found.neighbors.iter().map(|neighbor| neighbor.item).collect(),
                 degraded: (!found.complete).then_some(Degraded::SourceTimeout),

@@ -1,35 +1,28 @@
 use hnsw_rs::hnsw::{Hnsw, Point};
-use shortlist_types::EmbeddingTable;
 
-use crate::HnswConfig;
-use crate::augmentation::{Augmentation, SquaredDistance};
-use crate::distinct_rows::{DistinctRows, NONE};
-use crate::graph::{Graph, UPPER_LAYERS_MAX, UpperLayer};
+use super::placement::SquaredDistance;
+use super::rows::Rows;
+use crate::IndexConfig;
+use crate::graph::{Graph, NONE, UPPER_LAYERS_MAX, UpperLayer};
+use crate::simd::Simd;
 
-/// Builds a graph with one node per distinct vector and returns it flat; the builder's own
-/// structure, a web of pointers, is gone when this returns.
+/// Builds a graph with one node per row of `places` and returns it flat; the builder's own structure,
+/// a web of pointers, is gone when this returns.
 ///
 /// Inserts one by one: parallel insertion gives another graph each time and can lose a node. The
-/// levels come from a constant seed inside `hnsw_rs`, so the same table gives the same graph.
+/// levels come from a constant seed inside `hnsw_rs`, so the same places give the same graph.
 /// `inserted` hears the number of nodes after each insertion.
 ///
 /// **Source**: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
 /// hierarchical navigable small world graphs", algorithms 1 and 4, as `hnsw_rs` has them: a full
 /// neighbour list drops its farthest entry where the paper selects anew.
-pub(crate) fn build_graph(
-    table: &EmbeddingTable,
-    distinct: &DistinctRows,
-    config: &HnswConfig,
-    augmentation: &Augmentation,
-    inserted: &mut dyn FnMut(usize),
-) -> Graph {
-    let nodes = distinct.nodes();
+pub(super) fn leaf_graph(places: Rows<'_>, config: &IndexConfig, inserted: &mut dyn FnMut(usize)) -> Graph {
+    let nodes = places.len();
     let layers = UPPER_LAYERS_MAX + 1;
-    let hnsw = Hnsw::new(config.m(), nodes, layers, config.ef_construction(), SquaredDistance);
-    let mut place = Vec::with_capacity(table.dimensions() + 1);
-    for (node, row) in distinct.first_rows().iter().enumerate() {
-        augmentation.place(table.row(*row as usize), &mut place);
-        hnsw.insert_slice((&place, node));
+    let distance = SquaredDistance(Simd::best());
+    let hnsw = Hnsw::new(config.m(), nodes, layers, config.ef_construction(), distance);
+    for node in 0..nodes {
+        hnsw.insert_slice((places.row(node as u32), node));
         inserted(node + 1);
     }
     flatten(&hnsw, config.m(), nodes)
