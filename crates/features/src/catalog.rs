@@ -1,7 +1,11 @@
 use std::collections::HashMap;
 
+use roaring::RoaringBitmap;
 use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX, NUMBERS_MAX};
 use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
+
+use crate::AttributeKey;
+use crate::attribute_bitmaps::AttributeBitmaps;
 
 /// Number of one attribute text, such as genre = Drama: given at its first appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +38,10 @@ pub struct CatalogItem {
 pub struct Catalog {
     items: Vec<CatalogItem>,
     by_id: HashMap<ItemId, ItemIdx>,
+    /// The items that [`Catalog::is_recommendable`] is true of.
+    recommendable: RoaringBitmap,
+    /// Of the items that are not deleted.
+    by_attribute: AttributeBitmaps,
     labels: HashMap<String, LabelIdx>,
     numbers: HashMap<String, u32>,
     spreads: Vec<Spread>,
@@ -51,6 +59,13 @@ struct Spread {
     count: f64,
     mean: f64,
     squares: f64,
+}
+
+impl CatalogItem {
+    /// Whether the attribute called `name` is `value`, or a list that holds it.
+    pub fn has<'a>(&self, name: &str, value: impl Into<AttributeKey<'a>>) -> bool {
+        self.attributes.get(name).is_some_and(|known| value.into().is_in(known))
+    }
 }
 
 impl Catalog {
@@ -77,6 +92,44 @@ impl Catalog {
     /// Whether the item may be recommended at all.
     pub fn is_recommendable(&self, index: ItemIdx) -> bool {
         self.get(index).is_some_and(|item| item.available && !item.deleted)
+    }
+
+    /// Numbers of the items that may be recommended: those that [`Self::is_recommendable`] is true of.
+    ///
+    /// **Cost**: kept in step, so reading it is free. Memory is at most one bit per item: 8 KB per 65,536.
+    pub fn recommendable(&self) -> &RoaringBitmap {
+        &self.recommendable
+    }
+
+    /// Numbers of the items in the catalogue, not deleted but perhaps unavailable, whose attribute
+    /// `name` is `value` or a list that holds it; empty if there is none.
+    ///
+    /// `None` says that this set is not kept, not that it is empty: ask [`CatalogItem::has`] of each
+    /// item then. So it is with the texts of attributes that describe a single item (`title`, `name`,
+    /// `description`, `summary`, `url`, `image`), and beyond `LABELS_MAX` pairs of an attribute and a
+    /// value: while an item has a pair that found no room, a pair without a set may be one of those.
+    ///
+    /// Numbers cannot be asked for: they are asked for by range, which is another structure's work.
+    ///
+    /// **Cost**: two hash lookups, whatever the number of items. Memory is 90 to 140 bytes and the
+    /// text per pair, and 2 to 4 bytes per item that has it; where many have it, at most one bit per item.
+    ///
+    /// ```
+    /// use shortlist_features::FeatureState;
+    /// use shortlist_types::{Item, LogRecord, LogSeq, Timestamp};
+    ///
+    /// let item: Item = serde_json::from_str(r#"{"item_id":"heat","attributes":{"genre":["Crime","Drama"]}}"#).unwrap();
+    /// let mut state = FeatureState::new(Default::default());
+    /// state.apply(LogSeq(1), &LogRecord::ItemPut { timestamp: Timestamp::EPOCH, item }).unwrap();
+    ///
+    /// let catalog = state.catalog();
+    /// let dramas = catalog.items_with("genre", "Drama").unwrap() & catalog.recommendable();
+    /// assert!(dramas.contains(0));
+    /// assert!(catalog.items_with("genre", "Comedy").unwrap().is_empty());
+    /// assert!(catalog.items_with("title", "Heat").is_none());
+    /// ```
+    pub fn items_with<'a>(&self, name: &str, value: impl Into<AttributeKey<'a>>) -> Option<&RoaringBitmap> {
+        self.by_attribute.get(name, value.into())
     }
 
     /// All items ever named in order of number.
@@ -106,6 +159,7 @@ impl Catalog {
             labels: Box::default(),
             numbers: Box::default(),
         });
+        self.update_recommendable(index);
         Some(index)
     }
 
@@ -114,19 +168,36 @@ impl Catalog {
         let index = self.intern(&item.item_id, time)?;
         let Encoded { labels, numbers } = self.encode(&item.attributes);
         let entry = self.items.get_mut(index.as_usize())?;
+        // A deleted item still shows its attributes, but is in no bitmap.
+        let before = if entry.deleted { Attributes::default() } else { std::mem::take(&mut entry.attributes) };
+        self.by_attribute.update(index, &before, &item.attributes);
         entry.attributes = item.attributes.clone();
         entry.available = item.available;
         entry.deleted = false;
         entry.first_seen = entry.first_seen.min(time);
         entry.labels = labels;
         entry.numbers = numbers;
+        self.update_recommendable(index);
         Some(index)
     }
 
     /// Takes an item out; its number and counters stay.
     pub(crate) fn delete(&mut self, id: &ItemId) {
-        if let Some(entry) = self.find(id.as_str()).and_then(|index| self.items.get_mut(index.as_usize())) {
+        let Some(index) = self.find(id.as_str()) else { return };
+        let Some(entry) = self.items.get_mut(index.as_usize()) else { return };
+        if !entry.deleted {
+            self.by_attribute.update(index, &entry.attributes, &Attributes::default());
             entry.deleted = true;
+            self.update_recommendable(index);
+        }
+    }
+
+    /// To be called after every change of what [`Self::is_recommendable`] reads.
+    fn update_recommendable(&mut self, index: ItemIdx) {
+        if self.is_recommendable(index) {
+            self.recommendable.insert(index.0);
+        } else {
+            self.recommendable.remove(index.0);
         }
     }
 
@@ -213,6 +284,43 @@ mod tests {
         assert!(!catalog.is_recommendable(a) && catalog.is_recommendable(b));
         assert_eq!(catalog.put(&item("a", "{}"), Timestamp::EPOCH), Some(a));
         assert!(catalog.is_recommendable(a));
+    }
+
+    #[test]
+    fn what_an_item_no_longer_has_is_forgotten() {
+        let mut catalog = Catalog::default();
+        let a = catalog.put(&item("a", r#"{"genre":["x","y"],"adult":true}"#), Timestamp::EPOCH).unwrap();
+        catalog.put(&item("a", r#"{"genre":["y","z"]}"#), Timestamp::EPOCH);
+        let with = |catalog: &Catalog, genre: &str| catalog.items_with("genre", genre).map(|items| items.contains(a.0));
+        assert_eq!(["x", "y", "z"].map(|genre| with(&catalog, genre)), [Some(false), Some(true), Some(true)]);
+        assert!(catalog.items_with("adult", true).is_some_and(RoaringBitmap::is_empty));
+        catalog.delete(&ItemId::parse("a").unwrap());
+        assert_eq!(["x", "y", "z"].map(|genre| with(&catalog, genre)), [Some(false); 3]);
+        assert_eq!(catalog.by_attribute, AttributeBitmaps::default());
+    }
+
+    #[test]
+    fn at_the_limit_a_second_delete_does_not_hide_what_is_missing() {
+        let mut catalog = Catalog { by_attribute: AttributeBitmaps::with_pairs_max(0), ..Catalog::default() };
+        for id in ["a", "b"] {
+            catalog.put(&item(id, r#"{"genre":"x"}"#), Timestamp::EPOCH);
+        }
+        catalog.delete(&ItemId::parse("a").unwrap());
+        catalog.delete(&ItemId::parse("a").unwrap());
+        assert_eq!(catalog.items_with("genre", "x"), None);
+        catalog.delete(&ItemId::parse("b").unwrap());
+        assert_eq!(catalog.items_with("genre", "x"), Some(&RoaringBitmap::new()));
+    }
+
+    #[test]
+    fn an_unavailable_item_keeps_its_values_and_is_not_recommendable() {
+        let mut catalog = Catalog::default();
+        let hidden = Item { available: false, ..item("a", r#"{"genre":"x"}"#) };
+        catalog.put(&hidden, Timestamp::EPOCH);
+        assert!(catalog.recommendable().is_empty());
+        assert_eq!(catalog.items_with("genre", "x").map(RoaringBitmap::len), Some(1));
+        catalog.put(&Item { available: true, ..hidden }, Timestamp::EPOCH);
+        assert_eq!(catalog.recommendable().len(), 1);
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! On a request's path: [`UserState`] says what the user did, [`RequestFeatures`] turns him, an item
 //! and the time into the vector that a ranker reads. Time always comes in as an argument.
 
+mod attribute_bitmaps;
+mod attribute_key;
 mod audience;
 mod catalog;
 mod decayed_counter;
@@ -18,6 +20,7 @@ mod request_features;
 mod state;
 mod user_state;
 
+pub use attribute_key::AttributeKey;
 pub use catalog::{Catalog, CatalogItem, LabelIdx};
 pub use decayed_counter::DecayedCounter;
 pub use feature::{FEATURES, FeatureSchema, feature_names};

@@ -29,7 +29,7 @@ pub enum FoldError {
 /// Everything that is known about users and items after a prefix of the log.
 ///
 /// **Cost**: applying an event takes about a microsecond; memory is 64 bytes per item and 32 bytes
-/// per (user, item) touched, besides ids and attributes.
+/// per (user, item) touched, besides ids, attributes and what [`Catalog::items_with`] keeps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureState {
     event_types: Arc<EventTypes>,
