@@ -83,7 +83,10 @@ fn protocols_the_database_and_the_runtime_stay_where_they_belong() {
 fn versions_and_lints_live_in_the_workspace() {
     for package in packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest is readable");
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} has lints of its own", package.name);
+        let inherits = manifest.contains("[lints]\nworkspace = true");
+        // One crate may be unsafe; cargo takes the workspace's lints whole or not at all.
+        let may_be_unsafe = package.name.as_str() == "shortlist-retrieval";
+        assert!(inherits != may_be_unsafe, "{} has lints of its own", package.name);
         let versioned = manifest.lines().find(|line| line.contains("version = \""));
         assert_eq!(versioned, None, "{} states a version of its own", package.name);
     }

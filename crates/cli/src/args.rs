@@ -1,7 +1,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use shortlist_retrieval::Metric;
 use shortlist_types::Timestamp;
 
 /// Which k of these millions of items should this user see now?
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     /// Measure how good recommendations are
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
+    /// Build, measure and verify an index of vectors from a file, outside any store
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// List, show, promote and roll back bundles
     #[command(subcommand)]
     Registry(RegistryCommand),
@@ -182,6 +187,79 @@ pub(crate) struct EvaluateStoreArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Build an index of the rows of a .npy file; an item is the number of its row
+    Build(IndexBuildArgs),
+    /// Measure recall and speed of an index on one thread, from fast to exact
+    ///
+    /// Each row is one pass over the queries to warm up, then three that are timed query by query, of
+    /// which the best counts. The exact row takes at most 100 queries, because it is slow.
+    Bench(IndexBenchArgs),
+    /// Check every byte of an index, and every rule that a search relies on
+    Verify(IndexVerifyArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndexBuildArgs {
+    /// Matrix of float32 (or float64, float16), one row per item
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vectors: PathBuf,
+    /// Folder to write index.shortlist into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How near an item is to a query: inner product, cosine, or Euclidean distance
+    #[arg(long, value_name = "METRIC", default_value = Metric::Ip.name(),
+          value_parser = PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(metric))]
+    pub(crate) metric: Metric,
+    /// Threads to build with; any number gives the same index [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Vectors per leaf, about: 8 to 1024 [default: 64]
+    #[arg(long, value_name = "N")]
+    pub(crate) leaf_points: Option<usize>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndexBenchArgs {
+    /// Folder of `index build`, or an index file
+    #[arg(long, value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Matrix of queries in a .npy file, one row each, of the index's dimensions
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: PathBuf,
+    /// Neighbours per query; more than there are items means all of them
+    #[arg(short, long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) k: u32,
+    /// Matrix of the true ids in a .npy file, a row of K or more per query; without it the index's own
+    /// exact search finds them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+    /// Take so many of the queries [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_queries: Option<u32>,
+    /// How hard to search, one row each; an exact row comes last
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..),
+          default_values_t = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800])]
+    pub(crate) ef_search: Vec<u32>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndexVerifyArgs {
+    /// Folder of `index build`, or an index file
+    #[arg(value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
     /// All bundles, the newest first
     List(RegistryArgs),
@@ -226,6 +304,10 @@ pub(crate) enum ConfigCommand {
 
 fn timestamp(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.reason)
+}
+
+fn metric(name: String) -> Result<Metric, String> {
+    Metric::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| "must be a known metric".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {

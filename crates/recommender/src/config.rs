@@ -38,7 +38,7 @@ impl Default for Fields {
             popular_share: 0.1,
             fresh_share: 0.05,
             fresh_days: 14.0,
-            ef_search: 1_600,
+            ef_search: 3_200,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{Degraded, Models, RecommendError, Scratch, SimilarItem};
 /// nearest by angle are found among many.
 const OVER_FETCH: usize = 20;
 /// How hard the search for them tries.
-const EF_SEARCH: usize = 1_600;
+const EF_SEARCH: usize = 3_200;
 /// Fewest neighbours fetched.
 const FETCH_MIN: usize = 500;
 

@@ -35,11 +35,11 @@ impl CandidatePool {
     pub(crate) fn reset(&mut self, wanted: usize) {
         self.wanted = wanted.max(1);
         self.entries.clear();
-        self.threshold = f32::NEG_INFINITY;
+        self.threshold = f32::NAN;
         self.histogram = None;
     }
 
-    /// Only scores above this one are worth appending to `entries`.
+    /// Only scores above this one are worth appending to `entries`; NaN while all are.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {
         self.threshold
@@ -77,8 +77,7 @@ impl CandidatePool {
         let worst = self.entries.select_nth_unstable_by(self.wanted - 1, better).1.0;
         // As much room above the best so far as lies between it and the worst.
         let span = (greatest - worst).max(worst.abs() * f32::EPSILON).max(f32::MIN_POSITIVE);
-        let mut histogram =
-            Histogram { low: worst, bins_per_score: BINS as f32 / 2.0 / span, first: 0, kept: 0 };
+        let mut histogram = Histogram { low: worst, bins_per_score: BINS as f32 / 2.0 / span, first: 0, kept: 0 };
         self.bins.clear();
         self.bins.resize(BINS, 0);
         for (score, _) in self.entries.iter().filter(|entry| entry.0 >= worst) {
@@ -102,7 +101,7 @@ impl CandidatePool {
     /// Drops what lies below the threshold.
     pub(crate) fn finish(&mut self) {
         let threshold = self.threshold;
-        self.entries.retain(|entry| entry.0 >= threshold);
+        self.entries.retain(|entry| entry.0.partial_cmp(&threshold) != Some(Ordering::Less));
     }
 }
 
@@ -126,7 +125,8 @@ impl Histogram {
     /// The highest score that is surely below the first bin.
     fn edge(&self) -> f32 {
         let edge = self.low + self.first as f32 / self.bins_per_score;
-        (edge - edge.abs() * f32::EPSILON).next_down()
+        // As much lower as the sums above and in `bin` can be off.
+        (edge - 2.0 * f32::EPSILON * edge.abs().max(self.low.abs())).next_down()
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             let entries: Vec<(f32, u32)> = scores.iter().copied().zip(0..).collect();
             for stretch in entries.chunks(stretch) {
                 let (from, threshold) = (pool.entries.len(), pool.threshold());
-                pool.entries.extend(stretch.iter().filter(|entry| entry.0 > threshold));
+                pool.entries.extend(stretch.iter().filter(|entry| threshold.is_nan() || entry.0 > threshold));
                 pool.settle(from);
             }
             pool.finish();

@@ -27,6 +27,36 @@ pub enum RetrievalError {
         /// What the system said.
         reason: String,
     },
+    /// A live index takes vectors of its dimensions only; nothing was inserted.
+    #[error("the vector of item {item} must have {expected} dimensions, got {got}")]
+    VectorDimensions {
+        /// Number of the item.
+        item: u32,
+        /// Dimensions of the index.
+        expected: usize,
+        /// Dimensions of the vector.
+        got: usize,
+    },
+    /// A live index takes finite vectors only; nothing was inserted.
+    #[error("the vector of item {item} must be finite, component {position} is not")]
+    VectorNotFinite {
+        /// Number of the item.
+        item: u32,
+        /// First component that is not finite.
+        position: usize,
+    },
+    /// Nobody froze the newest vectors; nothing was inserted.
+    #[error("the live index holds {max} vectors that are not frozen; freeze them first")]
+    TailFull {
+        /// Most vectors that wait.
+        max: usize,
+    },
+    /// Items and vectors make no table.
+    #[error("cannot make a table of the vectors: {reason}")]
+    Table {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The file could not be opened or mapped.
     #[error("cannot open index file {path}: {reason}")]
     Open {

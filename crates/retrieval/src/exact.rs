@@ -1,11 +1,11 @@
 use shortlist_types::{Budget, EmbeddingTable, Unlimited};
 
-use crate::build::normalise;
 use crate::pacer::Pacer;
 use crate::query::Query;
 use crate::ranked::pack;
 use crate::simd::Simd;
 use crate::top_k::TopK;
+use crate::vector_length::normalised;
 use crate::{Allowed, Found, Metric, RetrievalError};
 
 /// Queries that go over the rows together: each row is read once for all of them.
@@ -83,7 +83,6 @@ fn scan(
 ) -> bool {
     // Never more than there are rows, whatever was asked for.
     tops.iter_mut().for_each(|top| top.reset(k.min(table.len())));
-    let mut normal = Vec::new();
     for (row, item) in table.items().iter().enumerate() {
         let keep = allowed.contains(item.0);
         if pacer.spend(if keep { table.dimensions() * queries.len() } else { 1 }).is_err() {
@@ -92,13 +91,8 @@ fn scan(
         if !keep {
             continue;
         }
-        let mut vector = table.row(row);
-        if metric == Metric::Cosine {
-            normal.clear();
-            normal.extend_from_slice(vector);
-            normalise(&mut normal);
-            vector = &normal;
-        }
+        let normal = (metric == Metric::Cosine).then(|| normalised(table.row(row)));
+        let vector = normal.as_deref().unwrap_or(table.row(row));
         for (query, top) in queries.iter().zip(tops.iter_mut()) {
             top.offer(pack(query.score(vector), item.0));
         }

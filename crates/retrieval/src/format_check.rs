@@ -3,6 +3,9 @@ use crate::graph_check::check_graph;
 use crate::index_file::{HEADER_BYTES, LeafNumbers};
 use crate::{FormatRule, FrozenIndex, RetrievalError};
 
+/// Beyond every number that a builder writes: coarse values are at most 1e8, their squares summed 1e20.
+const NUMBER_MAX: f32 = 1e24;
+
 /// Checks every rule that a search relies on: a checksum says that a file is as it was written, not
 /// that an index was written. The parts have their lengths already.
 ///
@@ -81,16 +84,19 @@ fn check_leaves(index: &FrozenIndex) -> Result<(), RetrievalError> {
 
 fn check_numbers(index: &FrozenIndex) -> Result<(), RetrievalError> {
     let header = index.header();
-    let positive = |x: f32| x.is_finite() && x > 0.0;
+    let sane = |x: f32| x.abs() <= NUMBER_MAX;
+    let positive = |x: f32| sane(x) && x > 0.0;
     let numbers = |numbers: &LeafNumbers| {
         let LeafNumbers { width, reach, bias, centre_width } = *numbers;
-        positive(width) && positive(centre_width) && reach.is_finite() && reach >= 0.0 && bias.is_finite()
+        positive(width) && positive(centre_width) && sane(reach) && reach >= 0.0 && sane(bias)
     };
-    let sound = positive(header.coarse_scale)
+    // Vectors as small as they get are scaled up by as much as there is.
+    let sound = header.coarse_scale.is_finite()
+        && header.coarse_scale > 0.0
         && positive(header.coarse_limit)
-        && index.origin().iter().all(|x| x.is_finite())
+        && index.origin().iter().copied().all(sane)
         && index.centre_steps().iter().copied().all(positive)
-        && index.biases().iter().all(|bias| bias.is_finite())
+        && index.biases().iter().copied().all(sane)
         && index.leaf_numbers().iter().all(numbers);
     if !sound {
         return Err(broken(FormatRule::Numbers, 0, 0));
@@ -122,7 +128,8 @@ fn check_items(index: &FrozenIndex) -> Result<(), RetrievalError> {
         return Err(broken(FormatRule::SortedItems, 0, 0));
     }
     for (item, point) in sorted.iter().zip(points) {
-        let range = starts.get(*point as usize..).and_then(|starts| Some(*starts.first()? as usize..*starts.get(1)? as usize));
+        let range =
+            starts.get(*point as usize..).and_then(|starts| Some(*starts.first()? as usize..*starts.get(1)? as usize));
         let own = range.and_then(|range| items.get(range));
         if own.is_none_or(|own| own.binary_search(item).is_err()) {
             return Err(broken(FormatRule::SortedItems, u64::from(*point), u64::from(*item)));
@@ -134,4 +141,3 @@ fn check_items(index: &FrozenIndex) -> Result<(), RetrievalError> {
 fn broken(rule: FormatRule, limit: u64, got: u64) -> RetrievalError {
     RetrievalError::broken(rule, limit, got)
 }
-

@@ -1,12 +1,20 @@
 use shortlist_types::{ItemIdx, Score};
 
+use crate::ranked::{packed_number, packed_score};
+
 /// One item found and its inner product with the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbor {
     /// Which item.
     pub item: ItemIdx,
-    /// Inner product with the query; greater is better.
+    /// By the index's metric; greater is better.
     pub score: Score,
+}
+
+impl Neighbor {
+    pub(crate) fn of_packed(packed: u64) -> Self {
+        Self { item: ItemIdx(packed_number(packed)), score: packed_score(packed) }
+    }
 }
 
 /// What a search brings back.

@@ -8,7 +8,7 @@ use crate::coarse::Coarse;
 use crate::format_check::check;
 use crate::graph::{Graph, NONE, UpperLayer};
 use crate::image::Image;
-use crate::index_file::{Header, LeafNumbers, Layout, check_checksum};
+use crate::index_file::{Header, Layout, LeafNumbers, check_checksum};
 use crate::leaf_codes::CodeWidths;
 use crate::query::Query;
 use crate::search::Search;
@@ -88,10 +88,8 @@ impl FrozenIndex {
     /// # Errors
     /// A file that cannot be opened, and one for each way in which it can be wrong.
     pub fn open(path: &Path) -> Result<Self, RetrievalError> {
-        let failed = |error: io::Error| RetrievalError::Open {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
+        let failed =
+            |error: io::Error| RetrievalError::Open { path: path.display().to_string(), reason: error.to_string() };
         Self::of_verified(Image::map(path).map_err(failed)?)
     }
 

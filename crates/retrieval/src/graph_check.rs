@@ -13,7 +13,9 @@ pub(crate) fn check_graph(graph: &Graph) -> Result<(), RetrievalError> {
     let entry = match graph.entry {
         Some(entry) if (entry as usize) < nodes => entry,
         None if nodes == 0 && graph.upper.is_empty() => return Ok(()),
-        got => return Err(RetrievalError::broken(FormatRule::EntryPoint, nodes as u64, u64::from(got.unwrap_or(NONE)))),
+        got => {
+            return Err(RetrievalError::broken(FormatRule::EntryPoint, nodes as u64, u64::from(got.unwrap_or(NONE))));
+        }
     };
     for (node, places) in (0..).zip(graph.layer0.chunks_exact(graph.m0())) {
         check_list(node, places, nodes as u64, |neighbor| (neighbor as usize) < nodes)?;

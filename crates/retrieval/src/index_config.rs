@@ -111,9 +111,7 @@ impl Default for Fields {
 impl TryFrom<Fields> for IndexConfig {
     type Error = RetrievalError;
     fn try_from(fields: Fields) -> Result<Self, RetrievalError> {
-        Self::default()
-            .with_leaf_points(fields.leaf_points)?
-            .with_graph(fields.m, fields.ef_construction)
+        Self::default().with_leaf_points(fields.leaf_points)?.with_graph(fields.m, fields.ef_construction)
     }
 }
 

@@ -132,10 +132,8 @@ impl Header {
         if !bytes.starts_with(&MAGIC) {
             return Err(RetrievalError::NotAnIndex);
         }
-        let too_short = || RetrievalError::FileLength {
-            expected: (HEADER_BYTES + CHECKSUM_BYTES) as u64,
-            got: bytes.len() as u64,
-        };
+        let too_short =
+            || RetrievalError::FileLength { expected: (HEADER_BYTES + CHECKSUM_BYTES) as u64, got: bytes.len() as u64 };
         let version = bytes.get(8..12).and_then(|word| word.try_into().ok()).map(u32::from_le_bytes);
         let version = version.ok_or_else(too_short)?;
         if version != VERSION {

@@ -10,17 +10,17 @@ use crate::{Metric, SearchScratch};
 
 /// Leaves taken from the frontier at a time: their memory is asked for together, and read one round
 /// later.
-const ROUND: usize = 4;
+const ROUND: usize = 2;
 /// Leaves over which the yield of new candidates is measured, when every item is allowed.
 const WINDOW: usize = 8;
 /// Bytes of a leaf's codes that are asked for ahead; the processor sees the rest coming.
 const PREFETCH_BYTES: usize = 4_096;
-/// So many times the wanted candidates should have been among the points read, by the allowed share,
-/// when they are still not together: then the filter works against the query.
-const OPPOSED: f64 = 3.0;
-/// Euclidean queries farther out than this, in coarse coordinates, are held here: all points are about
-/// equally far from there.
-const FAR: f32 = 1e30;
+/// When only this share of the candidates that were to be expected came in, the filter works against the
+/// query.
+const OPPOSED: f64 = 0.25;
+/// Euclidean queries farther out than this, in coarse coordinates, are drawn in to here: no product
+/// overflows, and from so far away the direction alone says which points are near.
+const FAR: f32 = 1e12;
 
 /// Visits leaves best first, while walking the graph that links them, and pools the best points by
 /// their codes.
@@ -28,6 +28,8 @@ pub(crate) struct LeafWalk<'a> {
     pub(crate) search: &'a Search<'a>,
     /// Candidates to pool.
     pub(crate) wanted: usize,
+    /// New candidates that a leaf must bring for the walk to go on.
+    pub(crate) per_leaf: f64,
     /// About which share of the items is allowed.
     pub(crate) allowed_share: f64,
     /// When more points were read, the walk gives way to a scan.
@@ -77,7 +79,12 @@ impl LeafWalk<'_> {
         coarse.clear();
         if index.metric() == Metric::L2 {
             let scale = index.coarse().scale;
-            coarse.extend(query.iter().zip(index.origin()).map(|(x, origin)| (x * scale).clamp(-FAR, FAR) - origin));
+            // In `f64`, where no finite query overflows.
+            let wide = |x: f32| f64::from(x) * f64::from(scale);
+            let greatest = query.iter().fold(0.0, |greatest: f64, x| greatest.max(wide(*x).abs()));
+            let drawn_in = f64::from(FAR) / greatest.max(f64::from(FAR));
+            let columns = query.iter().zip(index.origin());
+            coarse.extend(columns.map(|(x, origin)| (wide(*x) * drawn_in) as f32 - origin));
         } else {
             // Only the direction matters: scaled, nothing overflows.
             let greatest = query.iter().fold(0.0, |greatest: f32, x| greatest.max(x.abs()));
@@ -129,7 +136,7 @@ impl LeafWalk<'_> {
         scratch: &mut SearchScratch,
     ) -> Result<WalkEnd, BudgetExhausted> {
         let index = self.search.index;
-        let mut harvest = Harvest::new(self.wanted, self.search.params.ef_search, self.allowed_share);
+        let mut harvest = Harvest::new(self.per_leaf, self.allowed_share);
         let mut points = 0;
         // Leaves whose codes were asked for in the round before.
         let mut asked = [0_u64; ROUND];
@@ -163,7 +170,8 @@ impl LeafWalk<'_> {
             if points >= self.search.params.points_max {
                 return Ok(WalkEnd::Stopped);
             }
-            if self.points_max.is_some_and(|most| points >= most) || self.is_opposed(points, scratch) {
+            let too_dear = self.points_max.is_some_and(|most| points >= most);
+            if too_dear || harvest.is_opposed(self.wanted) && !self.search.allowed.is_all() {
                 return Ok(WalkEnd::GaveWay);
             }
             if count == 0 {
@@ -171,13 +179,6 @@ impl LeafWalk<'_> {
             }
             (asked, asked_count) = (round, count);
         }
-    }
-
-    /// Whether far fewer allowed points were met than their share makes expect: what is allowed lies away
-    /// from the query, in its best part cut off by the filter, where codes tell too little apart.
-    fn is_opposed(&self, points: usize, scratch: &SearchScratch) -> bool {
-        let expected = points as f64 * self.allowed_share;
-        !scratch.pool.is_full() && expected > OPPOSED * self.wanted as f64
     }
 
     /// Scores the fresh leaves' centres and puts the leaves on the frontier.
@@ -245,8 +246,12 @@ impl LeafWalk<'_> {
             self.drop_forbidden(from, &mut pool.entries, pacer)?;
         }
         // A leaf whose very middle would enter, if it were allowed, says that better ones may follow.
-        let measured = pool.is_full() && centre <= pool.threshold();
-        harvest.add(pool.entries.len() - from, measured);
+        let expected = match (pool.is_full(), centre <= pool.threshold()) {
+            (false, _) => Some(points as f64 * self.allowed_share),
+            (true, false) => Some(points as f64 * self.allowed_share / 2.0),
+            (true, true) => None,
+        };
+        harvest.add(pool.entries.len() - from, expected);
         pool.settle(from);
         Ok(points)
     }
@@ -311,7 +316,7 @@ fn unpack_key(packed: u64) -> f32 {
 }
 
 /// Watches what the leaves bring, and says when it is no longer worth the walk: when, over the last
-/// leaves, each brought fewer new candidates than the wanted ones divided by `ef_search`.
+/// leaves, each brought fewer new candidates than it has to.
 struct Harvest {
     /// Of the last places, each a few leaves.
     counts: [usize; WINDOW],
@@ -324,14 +329,28 @@ struct Harvest {
     /// New candidates per window that are worth going on.
     worthwhile: f64,
     over: bool,
+    /// Candidates that leaves were expected to bring, by the allowed share, and that those brought.
+    expected: f64,
+    brought: f64,
 }
 
 impl Harvest {
-    /// Where only a share of the items is allowed, as many more leaves make a window.
-    fn new(wanted: usize, ef_search: usize, allowed_share: f64) -> Self {
-        let per_place = (1.0 / allowed_share).ceil().min(1e9) as usize;
-        let worthwhile = wanted as f64 * (WINDOW * per_place) as f64 / ef_search.max(1) as f64;
-        Self { counts: [0; WINDOW], place: 0, in_place: 0, per_place, leaves: 0, worthwhile, over: false }
+    /// Where only a share of the items is allowed, or less than one new candidate is worth going on, as
+    /// many more leaves make a window.
+    fn new(per_leaf: f64, allowed_share: f64) -> Self {
+        let per_place = (1.0 / allowed_share).max(1.0 / (per_leaf * WINDOW as f64)).ceil().min(1e9) as usize;
+        let worthwhile = per_leaf * (WINDOW * per_place) as f64;
+        Self {
+            counts: [0; WINDOW],
+            place: 0,
+            in_place: 0,
+            per_place,
+            leaves: 0,
+            worthwhile,
+            over: false,
+            expected: 0.0,
+            brought: 0.0,
+        }
     }
 
     #[inline]
@@ -339,14 +358,24 @@ impl Harvest {
         self.over
     }
 
-    /// Hears that a leaf brought `entries`, and whether they count as a measure: the pool was full, and
-    /// the leaf no better than what it keeps.
+    /// Whether far fewer allowed points were met than their share makes expect: what is allowed lies away
+    /// from the query, its best part cut off by the filter, where codes tell too little apart.
     #[inline]
-    fn add(&mut self, entries: usize, measured: bool) {
+    fn is_opposed(&self, wanted: usize) -> bool {
+        self.expected > wanted as f64 && self.brought < OPPOSED * self.expected
+    }
+
+    /// Hears that a leaf brought `entries` where `expected` were to be expected; none are when the pool is
+    /// full and the leaf no better than what it keeps, and then the yield is measured.
+    #[inline]
+    fn add(&mut self, entries: usize, expected: Option<f64>) {
         self.counts[self.place] += entries;
         self.in_place += 1;
         self.leaves += 1;
-        if measured && self.leaves >= WINDOW * self.per_place {
+        if let Some(expected) = expected {
+            self.expected += expected;
+            self.brought += entries as f64;
+        } else if self.leaves >= WINDOW * self.per_place {
             let total: usize = self.counts.iter().sum();
             self.over |= (total as f64) < self.worthwhile;
         }
@@ -372,24 +401,32 @@ mod tests {
 
     #[test]
     fn a_harvest_ends_when_a_full_pool_gets_little_for_a_window() {
-        // A hundred wanted, ef 200: half a candidate per leaf is the least.
-        let mut harvest = Harvest::new(100, 200, 1.0);
-        (0..20).for_each(|_| harvest.add(0, false));
+        let mut harvest = Harvest::new(0.5, 1.0);
+        (0..20).for_each(|_| harvest.add(0, Some(0.0)));
         assert!(!harvest.is_over(), "the pool is not full yet");
-        let mut harvest = Harvest::new(100, 200, 1.0);
-        (0..20).for_each(|_| harvest.add(1, true));
-        (0..4).for_each(|_| harvest.add(0, true));
+        let mut harvest = Harvest::new(0.5, 1.0);
+        (0..20).for_each(|_| harvest.add(1, None));
+        (0..4).for_each(|_| harvest.add(0, None));
         assert!(!harvest.is_over());
-        harvest.add(0, true);
+        harvest.add(0, None);
         assert!(harvest.is_over());
     }
 
     #[test]
+    fn a_filter_that_takes_what_was_promised_is_opposed() {
+        let mut harvest = Harvest::new(0.5, 0.5);
+        (0..10).for_each(|_| harvest.add(20, Some(32.0)));
+        assert!(!harvest.is_opposed(100));
+        (0..60).for_each(|_| harvest.add(1, Some(16.0)));
+        assert!(harvest.is_opposed(100));
+    }
+
+    #[test]
     fn a_strict_filter_makes_the_window_longer() {
-        let mut harvest = Harvest::new(100, 200, 0.1);
-        (0..79).for_each(|_| harvest.add(0, true));
+        let mut harvest = Harvest::new(0.5, 0.1);
+        (0..79).for_each(|_| harvest.add(0, None));
         assert!(!harvest.is_over());
-        harvest.add(0, true);
+        harvest.add(0, None);
         assert!(harvest.is_over());
     }
 }

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 
 use shortlist_types::Score;
 
-use crate::build::normalise;
 use crate::simd::Simd;
+use crate::vector_length::normalised;
 use crate::{Metric, RetrievalError};
 
 /// A query that fits its index: right dimension, finite, of length 1 for cosine.
@@ -27,10 +27,10 @@ impl<'a> Query<'a> {
         if let Some(position) = components.iter().position(|x| !x.is_finite()) {
             return Err(RetrievalError::QueryNotFinite { position });
         }
-        let mut components = Cow::Borrowed(components);
-        if metric == Metric::Cosine {
-            normalise(components.to_mut());
-        }
+        let components = match metric {
+            Metric::Cosine => Cow::Owned(normalised(components)),
+            Metric::Ip | Metric::L2 => Cow::Borrowed(components),
+        };
         Ok(Self { components, metric, simd })
     }
 
@@ -51,6 +51,14 @@ impl<'a> Query<'a> {
             Metric::L2 => -self.simd.squared_distance(&self.components, vector),
         };
         Score::parse(score).unwrap_or_else(|_| self.score_held_in_range(vector))
+    }
+
+    /// Score of a vector of any length, as it will be when an index has it.
+    pub(crate) fn score_of_any(&self, vector: &[f32]) -> Score {
+        if self.metric != Metric::Cosine {
+            return self.score(vector);
+        }
+        self.score(&normalised(vector))
     }
 
     /// Finite vectors of 1e30 have an inner product beyond `f32`, and one added in `f32` can even be
@@ -81,7 +89,7 @@ mod tests {
             (Metric::L2, [1e30, 1e30], [1e30, 1e30], -0.0),
         ] {
             let score = Query::parse(&query, 2, metric, Simd::SCALAR).unwrap().score(&row);
-            assert_eq!(score.get(), expected, "{metric:?} {query:?} {row:?}");
+            assert_eq!(score, Score::parse(expected).unwrap(), "{metric:?} {query:?} {row:?}");
         }
     }
 

@@ -23,6 +23,12 @@ pub(crate) fn packed_number(packed: u64) -> u32 {
     packed as u32
 }
 
+/// The same score with another number.
+#[inline]
+pub(crate) fn with_number(packed: u64, number: u32) -> u64 {
+    packed >> 32 << 32 | u64::from(number)
+}
+
 /// Keeps the k smallest, in order.
 pub(crate) fn smallest(k: usize, packed: &mut Vec<u64>) {
     if packed.len() > k && k > 0 {

@@ -3,13 +3,16 @@ use shortlist_types::{Budget, ItemIdx, Score};
 use crate::leaf_walk::{LeafWalk, WalkEnd};
 use crate::pacer::{BudgetExhausted, Pacer};
 use crate::query::Query;
-use crate::ranked::{pack, packed_number, packed_score};
+use crate::ranked::{pack, packed_number, packed_score, smallest, with_number};
 use crate::simd::prefetch;
 use crate::top_k::TopK;
 use crate::{Allowed, Found, FrozenIndex, Neighbor, SearchParams, SearchScratch};
 
-/// Candidates kept for re-scoring: half as many again as are wanted, and this many.
-const SPARE: usize = 64;
+/// Candidates kept for re-scoring: a quarter more than are wanted, and this many.
+const SPARE: usize = 40;
+/// Above this `ef_search` as many more in proportion, up to so many times.
+const SPARE_EF: f64 = 4_800.0;
+const SPARE_EFFORT_MAX: f64 = 16.0;
 /// Vectors asked for ahead of the one that is scored.
 const AHEAD: usize = 12;
 
@@ -43,7 +46,10 @@ pub(crate) struct Search<'a> {
 enum Plan {
     Exact,
     /// `allowed_share` of the items may be returned; at `points_max` the walk gives way to a scan.
-    Walk { allowed_share: f64, points_max: Option<usize> },
+    Walk {
+        allowed_share: f64,
+        points_max: Option<usize>,
+    },
 }
 
 impl Search<'_> {
@@ -59,14 +65,22 @@ impl Search<'_> {
         match self.plan(k) {
             Plan::Exact => self.exact(k, &mut pacer, scratch),
             Plan::Walk { allowed_share, points_max } => {
-                let wanted = k + k / 2 + SPARE;
-                let walk = LeafWalk { search: self, wanted, allowed_share, points_max };
+                let wanted = k + self.spare(k);
+                let per_leaf = (k + k / 4 + SPARE) as f64 / self.params.ef_search.max(1) as f64;
+                let walk = LeafWalk { search: self, wanted, per_leaf, allowed_share, points_max };
                 match walk.run(&mut pacer, scratch) {
                     WalkEnd::GaveWay => self.exact(k, &mut pacer, scratch),
                     end => self.rescored(k, end == WalkEnd::Complete, scratch),
                 }
             }
         }
+    }
+
+    /// Candidates that are re-scored beyond the wanted ones: more where more is tried, since what codes lose
+    /// no walk finds.
+    fn spare(&self, k: usize) -> usize {
+        let effort = (self.params.ef_search as f64 / SPARE_EF).clamp(1.0, SPARE_EFFORT_MAX);
+        ((k / 4 + SPARE) as f64 * effort) as usize
     }
 
     /// Compares what a walk and a scan of all that is allowed are expected to cost.
@@ -84,7 +98,7 @@ impl Search<'_> {
             Allowed::Set(_) | Allowed::Predicate(_) => n * ASK + allowed * ROW_NEXT * wide,
         };
         let point = CODE * wide + LEAF / self.index.config().leaf_points() as f64;
-        let wanted = (k + k / 2 + SPARE) as f64;
+        let wanted = (k + self.spare(k)) as f64;
         let expected = (POINTS_AT_LEAST + POINTS_PER_CANDIDATE * wanted) / allowed_share * point;
         // The worst that a walk can cost: it reads all, and asks about all.
         let ask = if self.allowed.is_all() { 0.0 } else { ASK };
@@ -139,26 +153,27 @@ impl Search<'_> {
             let score = self.query.score(self.index.point_vector(*point));
             scratch.ranked.push(pack(score, *point));
         }
-        Found { neighbors: self.best_items(k, &mut scratch.ranked, &mut scratch.top), complete }
+        Found { neighbors: self.best_items(k, &mut scratch.ranked), complete }
     }
 
     /// The k best items of ranked points. Points that tie with the k-th are looked at too: the lower
     /// item wins, whatever the point.
-    fn best_items(&self, k: usize, points: &mut Vec<u64>, top: &mut TopK) -> Vec<Neighbor> {
+    fn best_items(&self, k: usize, points: &mut Vec<u64>) -> Vec<Neighbor> {
         if points.len() > k {
             let (_, last, _) = points.select_nth_unstable(k - 1);
             let worst = packed_score(*last);
             points.retain(|point| packed_score(*point) >= worst);
         }
         let (starts, items) = (self.index.item_starts(), self.index.items_by_point());
-        top.reset(k);
-        for point in points.iter() {
-            let (score, point) = (packed_score(*point), packed_number(*point) as usize);
+        let mut ranked = Vec::with_capacity(points.len());
+        for packed in points.iter() {
+            let point = packed_number(*packed) as usize;
             let own = &items[starts[point] as usize..starts[point + 1] as usize];
             let allowed = own.iter().filter(|item| self.allowed.contains(**item));
-            allowed.take(k).for_each(|item| top.offer(pack(score, *item)));
+            ranked.extend(allowed.take(k).map(|item| with_number(*packed, *item)));
         }
-        top.neighbors()
+        smallest(k, &mut ranked);
+        ranked.into_iter().map(Neighbor::of_packed).collect()
     }
 
     /// Scores every allowed item by its vector.

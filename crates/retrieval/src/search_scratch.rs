@@ -1,7 +1,6 @@
-use std::collections::BinaryHeap;
-
 use crate::candidate_pool::CandidatePool;
 use crate::code_query::CodeQuery;
+use crate::frontier::Frontier;
 use crate::top_k::TopK;
 
 /// Memory that searches reuse, one per thread; it fits any index and grows to the largest.
@@ -11,8 +10,8 @@ use crate::top_k::TopK;
 pub struct SearchScratch {
     /// Leaves that the walk has met.
     pub(crate) seen: SeenLeaves,
-    /// Leaves to visit: key and number in one, the best on top.
-    pub(crate) frontier: BinaryHeap<u64>,
+    /// Leaves to visit: key and number in one, the greatest first.
+    pub(crate) frontier: Frontier,
     /// Neighbours met for the first time, to be scored together.
     pub(crate) fresh: Vec<u32>,
     /// Their integer products.

@@ -1,7 +1,5 @@
-use shortlist_types::ItemIdx;
-
 use crate::Neighbor;
-use crate::ranked::{packed_number, packed_score, smallest};
+use crate::ranked::smallest;
 
 /// Room beyond the kept ones, so that a cut serves many offers.
 const SPARE: usize = 64;
@@ -39,8 +37,7 @@ impl TopK {
     /// The k best, best first.
     pub(crate) fn neighbors(&mut self) -> Vec<Neighbor> {
         smallest(self.k, &mut self.ranked);
-        let neighbor = |ranked: &u64| Neighbor { item: ItemIdx(packed_number(*ranked)), score: packed_score(*ranked) };
-        self.ranked.iter().map(neighbor).collect()
+        self.ranked.iter().copied().map(Neighbor::of_packed).collect()
     }
 }
 
@@ -50,7 +47,7 @@ mod tests {
     use shortlist_types::Score;
 
     use super::*;
-    use crate::ranked::pack;
+    use crate::ranked::{pack, packed_number};
 
     proptest! {
         #[test]

@@ -201,7 +201,7 @@ mod tests {
         let verified = BundleFolder::open(dir, id).and_then(|folder| folder.verify());
         match (verified, read_all(dir, id)) {
             (Err(StoreError::DamagedBundle { file, damage, .. }), Err(error)) => {
-                let same = StoreError::DamagedBundle { id: id.clone(), file: file.clone(), damage: damage.clone() };
+                let same = StoreError::DamagedBundle { id: id.clone(), file: file.clone(), damage };
                 assert_eq!(error.to_string(), same.to_string());
                 (file, damage)
             }

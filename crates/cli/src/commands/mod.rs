@@ -3,6 +3,7 @@
 mod config;
 mod evaluate;
 mod import;
+mod index;
 mod quickstart;
 mod recommend;
 mod registry;
@@ -20,6 +21,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&args),
         Command::Recommend(args) => recommend::run(&args),
         Command::Evaluate(command) => evaluate::run(&command),
+        Command::Index(command) => index::run(&command),
         Command::Registry(command) => registry::run(&command),
         Command::Config(command) => config::run(&command),
     }

@@ -30,8 +30,7 @@ fn cut(rows: Rows<'_>, order: &mut [u32], leaves: usize) {
     let left_leaves = leaves / 2;
     let middle = order.len() * left_leaves / leaves;
     let direction = direction(rows, order);
-    let mut keyed: Vec<(f32, u32)> =
-        order.iter().map(|row| (rows.dot(*row, &direction), *row)).collect();
+    let mut keyed: Vec<(f32, u32)> = order.iter().map(|row| (rows.dot(*row, &direction), *row)).collect();
     keyed.select_nth_unstable_by(middle, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     // What selection leaves in which order is up to the library: sorted, a row's place is its own.
     let (low, high) = keyed.split_at_mut(middle);
@@ -45,10 +44,7 @@ fn cut(rows: Rows<'_>, order: &mut [u32], leaves: usize) {
         cut(rows, low, left_leaves);
         cut(rows, high, leaves - left_leaves);
     } else {
-        join(
-            || cut(rows, low, left_leaves),
-            || cut(rows, high, leaves - left_leaves),
-        );
+        join(|| cut(rows, low, left_leaves), || cut(rows, high, leaves - left_leaves));
     }
 }
 

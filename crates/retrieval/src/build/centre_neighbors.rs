@@ -21,7 +21,8 @@ pub(super) fn nearest_centres(centres: Rows<'_>, k: usize) -> Vec<Vec<u32>> {
     }
     // All centres as one leaf, seen from their mean; nearness is <q, c> - |c|^2 / 2.
     let middle = centres.mean(&all);
-    let values: Vec<f32> = all.iter().flat_map(|row| centres.row(*row).iter().zip(&middle).map(|(x, m)| x - m)).collect();
+    let values: Vec<f32> =
+        all.iter().flat_map(|row| centres.row(*row).iter().zip(&middle).map(|(x, m)| x - m)).collect();
     let centres = Rows::new(centres.dimensions(), &values);
     let residuals = |row: u32| centres.row(row).iter().copied();
     let widths = CodeWidths::of_residuals(centres.dimensions(), all.iter().map(|row| residuals(*row)));
@@ -39,18 +40,12 @@ pub(super) fn nearest_centres(centres: Rows<'_>, k: usize) -> Vec<Vec<u32>> {
         let unit = width * encoded.unit;
         let base = -middle_of(unit, encoded.sum);
         let kept = OVER_FETCH * k + 1;
-        let (mut found, mut threshold) = (Vec::with_capacity(2 * STRETCH), f32::NEG_INFINITY);
+        let (mut found, mut threshold) = (Vec::with_capacity(2 * STRETCH), f32::NAN);
         for first in (0..n).step_by(STRETCH) {
             let points = STRETCH.min(n - first);
             let start = first / LANES * block_bytes(centres.dimensions());
             let end = (first + points).div_ceil(LANES) * block_bytes(centres.dimensions());
-            let leaf = LeafCodes {
-                codes: &codes[start..end],
-                points,
-                base,
-                unit,
-                bias: &bias[first..first + points],
-            };
+            let leaf = LeafCodes { codes: &codes[start..end], points, base, unit, bias: &bias[first..first + points] };
             Simd::best().scan(leaf, &encoded, threshold, first as u32, &mut found);
             if found.len() > kept {
                 found.select_nth_unstable_by(kept - 1, |a: &(f32, u32), b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

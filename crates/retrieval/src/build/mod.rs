@@ -19,16 +19,17 @@ use shortlist_types::{EmbeddingTable, ItemIdx};
 use self::distinct_rows::DistinctRows;
 use self::leaf_graph::leaf_graph;
 use self::leaves::{Leaves, centres};
-use self::placement::{norm, places};
+use self::placement::places;
 use self::rows::Rows;
 use crate::coarse::Coarse;
 use crate::fingerprint::fingerprint;
 use crate::graph::{Graph, NONE};
 use crate::image::MemoryImage;
-use crate::index_file::{Header, LeafNumbers, Layout, MAGIC, VERSION, seal};
+use crate::index_file::{Header, Layout, LeafNumbers, MAGIC, VERSION, seal};
 use crate::leaf_codes::{CodeWidths, ZERO_CODE, block_bytes};
 use crate::reachability::repair_reachability;
 use crate::simd::{LANES, LINE};
+use crate::vector_length::normalised;
 use crate::{IndexConfig, Metric, RetrievalError};
 
 /// Share of a point's distance from the centre that a query may hope for beyond the centre's score:
@@ -98,7 +99,7 @@ impl<'a> Parts<'a> {
     ) -> Result<Self, RetrievalError> {
         let (n, dimensions) = (table.len(), table.dimensions());
         let exact = match config.metric() {
-            Metric::Cosine => Cow::Owned(pool.install(|| normalised(table))),
+            Metric::Cosine => Cow::Owned(pool.install(|| normalised_rows(table))),
             Metric::Ip | Metric::L2 => Cow::Borrowed(table.values()),
         };
         let coarse = Coarse::of(dimensions, &exact);
@@ -123,16 +124,29 @@ impl<'a> Parts<'a> {
         let mut inserted = |count: usize| progress(n / 100 * (TOLD_LEAVES + TOLD_GRAPH * count / total));
         let (graph, (widths, numbers, codes)) = std::thread::scope(|scope| {
             // The graph takes one thread; the others write codes meanwhile.
-            let codes = scope.spawn(|| pool.install(|| encode(rows, decoded, &coded.widths, &members, config.metric())));
+            let codes =
+                scope.spawn(|| pool.install(|| encode(rows, decoded, &coded.widths, &members, config.metric())));
             let mut graph = leaf_graph(places, config, &mut inserted);
             repair_reachability(&mut graph, |a, b| places.squared_distance(a, places.row(b)));
-            codes.join().map(|codes| (graph, codes)).map_err(|_| RetrievalError::Threads {
-                reason: "a thread that writes codes ended early".to_owned(),
-            })
+            codes
+                .join()
+                .map(|codes| (graph, codes))
+                .map_err(|_| RetrievalError::Threads { reason: "a thread that writes codes ended early".to_owned() })
         })?;
         let first_rows = distinct.first_rows();
         let leaves = members.into_iter().map(|leaf| leaf.into_iter().map(|point| first_rows[point as usize]).collect());
-        Ok(Self { leaves: leaves.collect(), exact, coarse, origin, distinct, centres: coded, numbers, widths, codes, graph })
+        Ok(Self {
+            leaves: leaves.collect(),
+            exact,
+            coarse,
+            origin,
+            distinct,
+            centres: coded,
+            numbers,
+            widths,
+            codes,
+            graph,
+        })
     }
 
     fn image(&self, table: &EmbeddingTable, config: &IndexConfig) -> Result<MemoryImage, RetrievalError> {
@@ -289,18 +303,10 @@ fn encode(
 }
 
 /// The rows at length 1; zero rows stay.
-fn normalised(table: &EmbeddingTable) -> Vec<f32> {
+fn normalised_rows(table: &EmbeddingTable) -> Vec<f32> {
     let mut values = table.values().to_vec();
-    values.par_chunks_exact_mut(table.dimensions()).for_each(|row| normalise(row));
+    values.par_chunks_exact_mut(table.dimensions()).for_each(|row| row.copy_from_slice(&normalised(row)));
     values
-}
-
-/// Scales `vector` to length 1, unless it is zero.
-pub(crate) fn normalise(vector: &mut [f32]) {
-    let norm = norm(vector);
-    if norm > 0.0 {
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
-    }
 }
 
 /// The coarse values of the given rows: those of the table, where nothing differs.

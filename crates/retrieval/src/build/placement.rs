@@ -3,6 +3,7 @@ use hnsw_rs::anndists::dist::distances::Distance;
 use super::rows::Rows;
 use crate::Metric;
 use crate::simd::Simd;
+use crate::vector_length::length;
 
 /// Rows longer than this many times the median are placed as if they had that length. With the
 /// greatest length as the scale a few long rows press all others into one corner of the sphere, far
@@ -24,7 +25,7 @@ const NORM_TO_MEDIAN_MAX: f64 = 1.5;
 /// transformation for inner-product spaces", RecSys 2014. We differ in s: the greatest length there,
 /// at most 1.5 times the median length here. It serves the builder only: searches use the products.
 pub(super) fn places(metric: Metric, centres: Rows<'_>) -> Vec<f32> {
-    let norms: Vec<f64> = (0..centres.len() as u32).map(|row| norm(centres.row(row))).collect();
+    let norms: Vec<f64> = (0..centres.len() as u32).map(|row| length(centres.row(row))).collect();
     let mut sorted = norms.clone();
     sorted.sort_unstable_by(f64::total_cmp);
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
@@ -42,11 +43,6 @@ pub(super) fn places(metric: Metric, centres: Rows<'_>) -> Vec<f32> {
         }
     }
     places
-}
-
-/// Euclidean length in `f64`, where the square of no `f32` overflows or vanishes.
-pub(super) fn norm(vector: &[f32]) -> f64 {
-    vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Squared Euclidean distance in sixteen fixed lanes: every machine adds in the same order, so that

@@ -3,13 +3,13 @@
 #![allow(unsafe_code, reason = "vector loads take pointers")]
 
 use std::arch::x86_64::{
-    __m512, __m512i, _CMP_GT_OQ, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maskz_loadu_ps,
-    _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_srli_epi16, _mm512_storeu_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
-    _mm512_extractf64x4_pd, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_sub_ps,
+    __m512, __m512i, _CMP_NLE_UQ, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_castpd_ps,
+    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512,
+    _mm512_castps_pd, _mm512_castps512_ps256, _mm512_castsi512_si256, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
+    _mm512_dpbusd_epi32, _mm512_extractf64x4_pd, _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use super::{LANES, LINE, LeafCodes};
@@ -47,7 +47,7 @@ pub(super) unsafe fn scan(
             let bias = unsafe { _mm512_maskz_loadu_ps(present, leaf.bias.as_ptr().add(at)) };
             scores = _mm512_add_ps(scores, bias);
         }
-        let mut kept = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(scores, above) & present;
+        let mut kept = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(scores, above) & present;
         if kept == 0 {
             continue;
         }

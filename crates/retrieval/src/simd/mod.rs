@@ -71,8 +71,8 @@ impl Simd {
         Self::available().pop().unwrap_or(Self::SCALAR)
     }
 
-    /// Appends (score, number) of every point of `leaf` whose score is above `threshold`; points are
-    /// numbered from `first`.
+    /// Appends (score, number) of every point of `leaf` whose score is above `threshold`, or of every
+    /// point when that is NaN; points are numbered from `first`.
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
     pub(crate) fn scan(

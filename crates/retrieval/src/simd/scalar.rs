@@ -3,13 +3,7 @@
 use super::{LANES, LINE, LeafCodes};
 use crate::code_query::CodeQuery;
 
-pub(super) fn scan(
-    leaf: LeafCodes<'_>,
-    query: &CodeQuery,
-    threshold: f32,
-    first: u32,
-    found: &mut Vec<(f32, u32)>,
-) {
+pub(super) fn scan(leaf: LeafCodes<'_>, query: &CodeQuery, threshold: f32, first: u32, found: &mut Vec<(f32, u32)>) {
     for (block, lines) in leaf.codes.chunks_exact(query.groups() * LINE).enumerate() {
         let mut sums = [0_i32; LANES];
         for (line, [low, high]) in lines.as_chunks::<LINE>().0.iter().zip(query.pairs()) {
@@ -42,10 +36,18 @@ pub(super) fn keep(
         if let Some(bias) = leaf.bias.get(at + lane) {
             score += bias;
         }
-        if score > threshold {
+        if !is_at_most(score, threshold) {
             found.push((score, first + (at + lane) as u32));
         }
     }
+}
+
+/// As the vector instructions have it: false when either is no number, so that a threshold of NaN keeps
+/// everything and a score of NaN, which only a crafted file makes, is re-scored like any other.
+#[inline]
+#[allow(clippy::float_cmp, reason = "an order, not an equality")]
+fn is_at_most(score: f32, threshold: f32) -> bool {
+    score <= threshold
 }
 
 pub(super) fn products(codes: &[u8], rows: &[u32], query: &[i8], products: &mut [i32]) {

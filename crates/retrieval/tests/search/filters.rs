@@ -35,7 +35,8 @@ fn every_selectivity_keeps_its_recall_for_any_filter() {
                 }
                 let predicate = |item: ItemIdx| set.contains(item.0);
                 for allowed in [Allowed::Set(set), Allowed::Predicate(&predicate)] {
-                    let found = recall(&index, &table, &[query.clone()], SearchParams::new(50, 1_600), allowed);
+                    let queries = std::slice::from_ref(&query);
+                    let found = recall(&index, &table, queries, SearchParams::new(50, 1_600), allowed);
                     assert!(found >= 0.94, "{name} filter of {share}: recall {found}");
                 }
             }

@@ -9,5 +9,6 @@
 mod data;
 mod filters;
 mod limits;
+mod live;
 mod recall;
 mod small;

@@ -84,8 +84,9 @@ fn the_same_table_gives_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn every_dimension_has_its_codes() {
     for dimensions in [1, 2, 7, 8, 9, 63, 64, 65, 127, 1_000, 4_096] {
-        let rows: Vec<Vec<f32>> =
-            (0..40_u16).map(|i| (0..dimensions as u16).map(|d| f32::from(i * 31 % 17) - f32::from(d % 5)).collect()).collect();
+        let rows: Vec<Vec<f32>> = (0..40_u16)
+            .map(|i| (0..dimensions as u16).map(|d| f32::from(i * 31 % 17) - f32::from(d % 5)).collect())
+            .collect();
         let table = table(dimensions, &rows);
         for metric in Metric::ALL {
             let index = build(&table, metric);
@@ -125,9 +126,8 @@ fn a_query_that_does_not_fit_is_refused_and_the_next_is_answered() {
         for table in [&empty, &full] {
             let index = build(table, metric);
             let mut scratch = SearchScratch::new();
-            let mut search = |query: &[f32]| {
-                index.search(query, SearchParams::new(1, 10), Allowed::All, &Unlimited, &mut scratch)
-            };
+            let mut search =
+                |query: &[f32]| index.search(query, SearchParams::new(1, 10), Allowed::All, &Unlimited, &mut scratch);
             for query in [&[1.0][..], &[], &[1.0, 2.0, 3.0], &[1.0, f32::NAN], &[f32::INFINITY, 0.0]] {
                 assert!(search(query).is_err(), "{metric:?} {query:?}");
             }
