@@ -127,9 +127,8 @@ fn live(index: FrozenIndex, clusters: &mut Clusters, queries: &[f32], inserts: u
         scope.spawn(move || {
             while !done.load(Ordering::Acquire) {
                 match live.due() {
-                    Some(Freeze::Tail) => live.freeze(Freeze::Tail, 1).unwrap(),
-                    // Merged with the old segment when all is in.
-                    _ => std::thread::sleep(Duration::from_millis(1)),
+                    Some(due) => live.freeze(due, 1).unwrap(),
+                    None => std::thread::sleep(Duration::from_millis(1)),
                 }
             }
         });

@@ -1,8 +1,10 @@
 use roaring::RoaringBitmap;
 use shortlist_types::ItemIdx;
 
-/// Items asked about to estimate how much a predicate leaves.
-const SAMPLE: usize = 128;
+/// Items asked about to estimate how much a filter leaves.
+const SAMPLE: usize = 256;
+/// Spreads the sample without a period that a filter could share (2^64 over the golden ratio).
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Which items a search may return.
 #[derive(Clone, Copy)]
@@ -32,18 +34,21 @@ impl Allowed<'_> {
         matches!(self, Self::All)
     }
 
-    /// About how many of `items`, ascending, may be returned. At least one in twice the sample, for a
-    /// predicate: what a sample did not meet may still be there.
+    fn sampled(&self, items: &[u32]) -> f64 {
+        let places = (1..=SAMPLE as u64).map(|i| (u128::from(i.wrapping_mul(SPREAD)) * items.len() as u128) >> 64);
+        let hits = places.filter(|place| items.get(*place as usize).is_some_and(|item| self.contains(*item))).count();
+        items.len() as f64 * (hits as f64).max(0.5) / SAMPLE as f64
+    }
+
+    /// About how many of `items`, ascending, may be returned. At least one in twice the sample:
+    /// what a sample did not meet may still be there.
     pub(crate) fn estimate(&self, items: &[u32]) -> f64 {
         let n = items.len();
         match self {
             Self::All => n as f64,
-            Self::Set(set) => (set.len() as f64).min(n as f64),
-            Self::Predicate(predicate) => {
-                let sampled = (0..SAMPLE).filter_map(|i| items.get(i * n / SAMPLE));
-                let hits = sampled.filter(|item| predicate(ItemIdx(**item))).count();
-                n as f64 * (hits as f64).max(0.5) / SAMPLE as f64
-            }
+            // A set may name items that are not here.
+            Self::Set(set) => (set.len() as f64).min(self.sampled(items)),
+            Self::Predicate(_) => self.sampled(items),
         }
     }
 }

@@ -58,9 +58,11 @@ impl CandidatePool {
             None => {}
             Some(histogram) => {
                 for (score, _) in &self.entries[from..] {
-                    self.bins[histogram.bin(*score)] += 1;
+                    let bin = histogram.bin(*score);
+                    self.bins[bin] += 1;
+                    // The threshold lies a little below the first bin.
+                    histogram.kept += usize::from(bin >= histogram.first);
                 }
-                histogram.kept += self.entries.len() - from;
                 if histogram.raise(&self.bins, self.wanted) {
                     self.threshold = histogram.edge();
                 }
@@ -88,8 +90,8 @@ impl CandidatePool {
         self.histogram = Some(histogram);
     }
 
-    /// Keeps exactly the wanted; what ties with the last of them is no longer taken. Only many equal
-    /// scores lead here.
+    /// Keeps exactly the wanted, and lays the histogram anew: equal scores lead here, or ever better ones
+    /// that all fell into the last bin. What ties with the last of the wanted is no longer taken.
     #[cold]
     fn cut(&mut self) {
         self.entries.select_nth_unstable_by(self.wanted - 1, better);
@@ -141,10 +143,38 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn scores_that_are_small_beside_the_lowest_are_not_cut_off_with_it() {
+        let mut pool = CandidatePool::default();
+        pool.reset(41);
+        pool.entries.push((-1_000.0, 0));
+        pool.entries.extend((1..141).map(|point| (0.123_456, point)));
+        pool.settle(0);
+        pool.settle(141);
+        pool.finish();
+        assert_eq!(pool.entries.len(), 140);
+    }
+
+    #[test]
+    fn one_low_score_among_the_first_does_not_hide_the_next() {
+        let mut pool = CandidatePool::default();
+        pool.reset(41);
+        pool.entries.push((-1_000.0, 0));
+        pool.entries.extend((1..41).map(|point| (0.123_456, point)));
+        pool.settle(0);
+        pool.entries.extend((41..141).map(|point| (0.123_456, point)));
+        pool.settle(41);
+        pool.finish();
+        assert!(pool.entries.len() >= 140);
+    }
+
     proptest! {
         #[test]
         fn the_wanted_best_are_always_kept(
-            scores in prop::collection::vec(prop_oneof![-1e3_f32..1e3, (-2_i8..3).prop_map(f32::from)], 0..400),
+            scores in prop_oneof![
+                prop::collection::vec(prop_oneof![-1e3_f32..1e3, (-2_i8..3).prop_map(f32::from)], 0..400),
+                prop::collection::vec((-100_i8..100).prop_map(|x| 1.0 + f32::from(x) * 6e-8), 0..400),
+            ],
             wanted in 1..40_usize,
             stretch in 1..50_usize,
         ) {

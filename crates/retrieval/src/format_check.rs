@@ -25,7 +25,7 @@ pub(crate) fn check(index: &FrozenIndex) -> Result<(), RetrievalError> {
     check_graph(&index.graph)
 }
 
-/// Every byte means something or is zero: otherwise two files could be one index.
+/// The gaps between parts are zero: nothing hides there.
 fn check_unused(index: &FrozenIndex) -> Result<(), RetrievalError> {
     let (header, layout, bytes) = (index.header(), index.layout(), index.image());
     let sizes = &header.upper_sizes[header.upper_layers as usize..];
@@ -94,6 +94,7 @@ fn check_numbers(index: &FrozenIndex) -> Result<(), RetrievalError> {
     let sound = header.coarse_scale.is_finite()
         && header.coarse_scale > 0.0
         && positive(header.coarse_limit)
+        && index.widths.as_slice().iter().copied().all(sane)
         && index.origin().iter().copied().all(sane)
         && index.centre_steps().iter().copied().all(positive)
         && index.biases().iter().copied().all(sane)

@@ -157,8 +157,8 @@ impl FrozenIndex {
     /// inner product and by cosine.
     ///
     /// **Cost**: a million vectors of 64 dimensions at recall 0.99: 40 microseconds for k = 100, 80 for
-    /// k = 500. Never more than 1.2 times an exact scan of what is allowed. Allocates the answer, and no
-    /// more once `scratch` has grown.
+    /// k = 500. Planned to cost at most 1.2 times an exact search of what is allowed. Allocates the answer
+    /// (and the normalised query, for cosine), and no more once `scratch` has grown.
     ///
     /// # Errors
     /// A query of other dimensions, or one that is not finite.

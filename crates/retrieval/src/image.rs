@@ -29,10 +29,11 @@ impl Image {
     /// Maps a file. It must not change while it is mapped: bundles and index folders are written once
     /// and replaced as a whole.
     pub(crate) fn map(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
+        // Looked at before it is opened: opening a pipe would wait for a writer.
+        if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
+        let file = File::open(path)?;
         // SAFETY: the file is never modified in place, see above. Were it truncated by a third party, a
         // read beyond its end would end the process; it could not read foreign memory.
         #[allow(unsafe_code, reason = "mapping has no safe form")]

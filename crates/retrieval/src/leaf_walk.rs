@@ -13,6 +13,8 @@ use crate::{Metric, SearchScratch};
 const ROUND: usize = 2;
 /// Leaves over which the yield of new candidates is measured, when every item is allowed.
 const WINDOW: usize = 8;
+/// Work of visiting a leaf beside its codes, in vector components.
+const LEAF_WORK: usize = 512;
 /// Bytes of a leaf's codes that are asked for ahead; the processor sees the rest coming.
 const PREFETCH_BYTES: usize = 4_096;
 /// When only this share of the candidates that were to be expected came in, the filter works against the
@@ -32,8 +34,10 @@ pub(crate) struct LeafWalk<'a> {
     pub(crate) per_leaf: f64,
     /// About which share of the items is allowed.
     pub(crate) allowed_share: f64,
-    /// When more points were read, the walk gives way to a scan.
-    pub(crate) points_max: Option<usize>,
+    /// When more points were read, the walk gives way to an exact search.
+    pub(crate) points_max: usize,
+    /// When more were read, a filter that works against the query is no longer a reason to.
+    pub(crate) opposed_max: usize,
 }
 
 /// How a walk came to its end.
@@ -165,13 +169,13 @@ impl LeafWalk<'_> {
             for packed in &asked[..asked_count] {
                 let read = self.read(*packed, units, scratch, &mut harvest, pacer)?;
                 points += read;
-                pacer.spend(read * index.dimensions() / 2)?;
+                pacer.spend(LEAF_WORK + read * index.dimensions() / 2)?;
             }
             if points >= self.search.params.points_max {
                 return Ok(WalkEnd::Stopped);
             }
-            let too_dear = self.points_max.is_some_and(|most| points >= most);
-            if too_dear || harvest.is_opposed(self.wanted) && !self.search.allowed.is_all() {
+            let opposed = !self.search.allowed.is_all() && harvest.is_opposed(self.wanted);
+            if points >= self.points_max || opposed && points <= self.opposed_max {
                 return Ok(WalkEnd::GaveWay);
             }
             if count == 0 {
@@ -265,24 +269,33 @@ impl LeafWalk<'_> {
     ) -> Result<(), BudgetExhausted> {
         let index = self.search.index;
         let (starts, items) = (index.item_starts(), index.items_by_point());
-        let mut kept = from;
-        for at in from..entries.len() {
-            let point = entries[at].1 as usize;
-            let own = &items[starts[point] as usize..starts[point + 1] as usize];
+        let mut is_allowed = |point: u32| {
             // A vector that a million items share is asked about once per item.
-            let mut allowed = false;
-            for item in own {
+            for item in &items[starts[point as usize] as usize..starts[point as usize + 1] as usize] {
                 pacer.spend(1)?;
                 if self.search.allowed.contains(*item) {
-                    allowed = true;
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        let mut kept = from;
+        let mut ended = Ok(());
+        for at in from..entries.len() {
+            match is_allowed(entries[at].1) {
+                Ok(allowed) => {
+                    entries[kept] = entries[at];
+                    kept += usize::from(allowed);
+                }
+                Err(exhausted) => {
+                    ended = Err(exhausted);
                     break;
                 }
             }
-            entries[kept] = entries[at];
-            kept += usize::from(allowed);
         }
+        // What was not asked about goes, too.
         entries.truncate(kept);
-        Ok(())
+        ended
     }
 
     fn centre_code(&self, leaf: u32) -> &[u8] {
@@ -338,7 +351,7 @@ impl Harvest {
     /// Where only a share of the items is allowed, or less than one new candidate is worth going on, as
     /// many more leaves make a window.
     fn new(per_leaf: f64, allowed_share: f64) -> Self {
-        let per_place = (1.0 / allowed_share).max(1.0 / (per_leaf * WINDOW as f64)).ceil().min(1e9) as usize;
+        let per_place = (1.0 / allowed_share).max(1.0 / (per_leaf * WINDOW as f64)).ceil().min(1e8) as usize;
         let worthwhile = per_leaf * (WINDOW * per_place) as f64;
         Self {
             counts: [0; WINDOW],
@@ -372,14 +385,15 @@ impl Harvest {
         self.counts[self.place] += entries;
         self.in_place += 1;
         self.leaves += 1;
+        let place_ends = self.in_place == self.per_place;
         if let Some(expected) = expected {
             self.expected += expected;
             self.brought += entries as f64;
-        } else if self.leaves >= WINDOW * self.per_place {
+        } else if place_ends && self.leaves >= WINDOW * self.per_place {
             let total: usize = self.counts.iter().sum();
             self.over |= (total as f64) < self.worthwhile;
         }
-        if self.in_place == self.per_place {
+        if place_ends {
             self.in_place = 0;
             self.place = (self.place + 1) % WINDOW;
             self.counts[self.place] = 0;

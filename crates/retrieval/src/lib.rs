@@ -29,6 +29,7 @@ mod leaf_walk;
 mod live_index;
 mod metric;
 mod pacer;
+mod plan;
 mod query;
 mod ranked;
 mod reachability;

@@ -39,7 +39,7 @@ struct Segments {
     old: Segment,
     young: Option<Segment>,
     tail: Tail,
-    /// Items that were inserted or removed since a freeze began.
+    /// Items that were inserted or removed since the last freeze began, and others that were named.
     changed: RoaringBitmap,
 }
 
@@ -103,7 +103,8 @@ impl LiveIndex {
         self.write().forget(item)
     }
 
-    /// Finds the `k` allowed items with the greatest scores, as [`FrozenIndex::search`] does.
+    /// Finds the `k` allowed items with the greatest scores, as [`FrozenIndex::search`] does. A predicate is
+    /// asked while inserts wait: it must not call this index.
     ///
     /// # Errors
     /// As [`FrozenIndex::search`].
@@ -177,7 +178,7 @@ impl LiveIndex {
         let mut segments = self.write();
         // What changed since is newer than what was built.
         let mut gone = std::mem::take(&mut segments.changed);
-        gone &= built.items().map(|item| item.0).collect::<RoaringBitmap>();
+        gone = gone.into_iter().filter(|item| built.vector(ItemIdx(*item)).is_some()).collect();
         let built = Segment { index: built, gone: Arc::new(gone) };
         match freeze {
             Freeze::Tail => segments.young = Some(built),

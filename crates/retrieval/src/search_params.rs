@@ -7,7 +7,8 @@ pub struct SearchParams {
     /// the list: candidates / `ef_search`. 400 is fast, 1,600 finds about 99 in 100 of a hundred, and
     /// [`Self::EXACT`] scans.
     pub ef_search: usize,
-    /// Most points whose codes are read; the search then ends with what it has, and says so.
+    /// Most points whose codes are read, or whose vectors an exact search scores; the search then ends with
+    /// what it has, and says so.
     pub points_max: usize,
 }
 

@@ -23,7 +23,9 @@ pub struct SearchScratch {
     pub(crate) pool: CandidatePool,
     /// Scores and points in one number each: the smallest are the best.
     pub(crate) ranked: Vec<u64>,
-    /// The best items: what is returned.
+    /// The same of items: what a walk returns.
+    pub(crate) items: Vec<u64>,
+    /// What an exact search returns.
     pub(crate) top: TopK,
 }
 

@@ -34,8 +34,8 @@ pub const USER_ITEMS_MAX: usize = 10_000;
 pub const FOLD_IN_MAX: usize = 1_000;
 /// Impressions remembered per user, newest kept.
 pub const SHOWN_MAX: usize = 100;
-/// Most distinct attribute texts that affinities tell apart; further ones are kept as attributes but
-/// not counted.
+/// Most distinct attribute texts that affinities tell apart, and most pairs of an attribute and a value
+/// that have a set of items; further ones are kept as attributes but not counted, and have no set.
 pub const LABELS_MAX: usize = 1_000_000;
 /// Most distinct names of numeric attributes that distances look at; further ones are kept as
 /// attributes but not compared.

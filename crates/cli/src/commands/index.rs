@@ -355,9 +355,15 @@ impl StagedFile {
         }
     }
 
-    /// Gives the file its name, such that a crash leaves the whole of it or nothing. Returns its length.
+    /// Verifies the file, makes it read-only, and gives it its name, such that a crash leaves the whole of it
+    /// or nothing. Returns its length.
     fn publish(self, place: &Path) -> anyhow::Result<u64> {
         self.file.sync_all()?;
+        open(&self.path)?;
+        // Who truncates a mapped file ends the process that reads it.
+        let mut permissions = self.file.metadata()?.permissions();
+        permissions.set_readonly(true);
+        fs_err::set_permissions(&self.path, permissions)?;
         // Another build may have been faster; renaming would replace its index.
         refuse_existing(place)?;
         fs_err::rename(&self.path, place)?;

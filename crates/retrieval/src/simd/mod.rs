@@ -83,10 +83,10 @@ impl Simd {
         first: u32,
         found: &mut Vec<(f32, u32)>,
     ) {
-        let groups = query.groups();
-        let line_groups = leaf.points.div_ceil(LANES) * groups * LINE;
-        assert!(leaf.codes.len() >= line_groups, "a leaf has all its codes");
+        let bytes = leaf.points.div_ceil(LANES) * query.groups() * LINE;
         assert!(leaf.bias.is_empty() || leaf.bias.len() >= leaf.points, "a leaf has all its biases");
+        // Exactly the blocks that hold its points: a shorter slice panics here, a longer one is cut.
+        let leaf = LeafCodes { codes: &leaf.codes[..bytes], ..leaf };
         match self.0 {
             Level::Scalar => scalar::scan(leaf, query, threshold, first, found),
             // SAFETY: `available` detected the instructions; lengths were compared above.

@@ -121,3 +121,15 @@ fn a_damaged_file_is_refused_as_its_bytes_are() {
         assert_eq!(foreign.model(), 7);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let folder = Folder::new("pipe");
+    let pipe = folder.0.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (send, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || send.send(FrozenIndex::open(&pipe).map(|_| ())));
+    let answer = heard.recv_timeout(std::time::Duration::from_secs(10));
+    assert!(matches!(answer, Ok(Err(RetrievalError::Open { .. }))), "{answer:?}");
+}
