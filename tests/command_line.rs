@@ -18,6 +18,7 @@ fn usage_errors_exit_2_and_help_exits_0() {
         &["serve", "--help"],
         &["recommend", "--help"],
         &["evaluate", "store", "--help"],
+        &["evaluate", "retrieval", "--help"],
         &["registry", "promote", "--help"],
         &["config", "--help"],
         &["--version"],

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use shortlist_embedding::{IalsConfig, IalsModel};
+use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::FeatureState;
 use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
-use shortlist_retrieval::{FrozenIndex, IndexConfig};
+use shortlist_retrieval::IndexConfig;
 use shortlist_store::{BundleId, LogHead, Store, StoreError};
 use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
 
@@ -155,25 +155,18 @@ fn learn(
 ) -> anyhow::Result<Models> {
     // Items are put in order of number, so that the log gives each the number of its row.
     let items = (0..u32::try_from(size.items)?).map(ItemIdx).collect();
-    let table = Arc::new(EmbeddingTable::parse(DIMENSIONS, items, catalogue.into_vectors())?);
-    let embedding = IalsModel::from_parts(Arc::clone(&table), &IalsConfig::default())?;
-    let threads = std::thread::available_parallelism()?.get();
+    let table = EmbeddingTable::parse(DIMENSIONS, items, catalogue.into_vectors())?;
+    let blend = Blend::of_model(Box::new(IalsModel::of_vectors(&table, &IalsConfig::default())?));
     let started = Instant::now();
     let mut told = started;
-    let index = FrozenIndex::build(&table, &IndexConfig::default(), threads, &mut |done| {
+    let mut models = Models::of_blend(blend, &IndexConfig::default(), &mut |done| {
         if told.elapsed() > PROGRESS_EVERY {
             told = Instant::now();
             tell(&format!("index: {done} of {} items after {:.0} s", size.items, started.elapsed().as_secs_f64()));
         }
     })?;
-    tell(&format!(
-        "index of {} items built in {:.1} s on {threads} threads ({:.0} MiB beside the vectors)",
-        size.items,
-        started.elapsed().as_secs_f64(),
-        index.bytes_beside_vectors() as f64 / (1024.0 * 1024.0),
-    ));
-    let mut models = Models { embedding, index, ranker: None };
-    models.ranker = Some(ranker::fit(state, &models, users, end)?);
+    tell(&format!("index of {} items built in {:.1} s", size.items, started.elapsed().as_secs_f64()));
+    models.ranker = Some(ranker::fit(state, &models, &table, users, end)?);
     Ok(models)
 }
 

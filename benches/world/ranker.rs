@@ -3,7 +3,7 @@ use rand_chacha::ChaCha8Rng;
 use shortlist_features::{FeatureState, RequestFeatures};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, PipelineConfig, Request, Scratch};
-use shortlist_types::{Timestamp, Unlimited, dot};
+use shortlist_types::{EmbeddingTable, Timestamp, Unlimited, dot};
 
 use super::users::SyntheticUser;
 use super::{K, SEED};
@@ -21,11 +21,11 @@ const LOG_ODDS_OF_TASTE: f32 = 5.0;
 pub(crate) fn fit(
     state: &FeatureState,
     models: &Models,
+    table: &EmbeddingTable,
     users: &[SyntheticUser],
     now: Timestamp,
 ) -> anyhow::Result<LogisticRegression> {
     let pipeline = Pipeline::new(PipelineConfig::default());
-    let table = models.embedding.table();
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut rows = TrainingRows::new(RequestFeatures::width())?;
     let (mut scratch, mut buffer) = (Scratch::default(), Vec::new());

@@ -104,7 +104,7 @@ mod tests {
             ("[events.x]\nsignal = \"good\"\n", "line 2", "unknown variant `good`"),
             ("[events]\nclick = 3\n", "line 2", "invalid type"),
             ("pipeline = [\n", "line 1", "array"),
-            ("[training.embedding]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),
+            ("[training.retrieval.ials]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains(what), "{text:?}: {error}");

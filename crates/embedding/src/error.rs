@@ -38,6 +38,24 @@ pub enum EmbeddingError {
     /// The item vectors are so long that their products overflow.
     #[error("the products of the item vectors are not finite: raise regularization, or train the bundle anew")]
     GramNotFinite,
+    /// The item vectors are not those of a fit.
+    #[error("the item vectors do not lie along their principal axes: another program wrote them; train again")]
+    NotPrincipalAxes,
+    /// What was stored for a model does not fit together.
+    #[error("the parts of the model do not fit together ({0}): train the bundle anew")]
+    Parts(InvalidInput),
+    /// No example of a content tower says anything.
+    #[error("there are no vectors with attributes to learn from: put items with attributes, or leave the tower out")]
+    NoExamples,
+    /// An example of a content tower that would break the arithmetic.
+    #[error("a content tower cannot learn from this: {0}")]
+    Example(InvalidInput),
+    /// The stored or fitted numbers are not a valid content tower.
+    #[error("the content tower is not valid ({0}): raise its ridge, or train the bundle anew")]
+    TowerParts(InvalidInput),
+    /// The parts of a blend were not fitted on the same data.
+    #[error("the models of the blend know different items: train the bundle anew")]
+    PartsDiffer,
     /// The fitted vectors are not a valid table.
     #[error("the fit gave no valid item vectors ({0}): raise regularization, or lower the weights")]
     Diverged(InvalidInput),

@@ -1,6 +1,6 @@
 use shortlist_types::{EmbeddingTable, ItemIdx};
 
-use crate::half_step::SolveScratch;
+use crate::ials::RowSolver;
 use crate::{WEIGHT_MAX, WEIGHT_MIN};
 
 /// Most events that one fold-in reads; later ones are ignored, which bounds the time of a call.
@@ -9,11 +9,11 @@ pub(crate) const EVENTS_MAX: usize = 100_000;
 /// The buffers of a fold-in, kept by the caller from one to the next so that a request allocates
 /// nothing but its answer.
 ///
-/// **Cost**: about 3 k^2 floats once used, 48 KiB at 64 dimensions.
-#[derive(Debug, Clone, Default)]
+/// **Cost**: 2 k^2 floats and as many per event up to 512, once used.
+#[derive(Debug, Default)]
 pub struct FoldInScratch {
     pub(crate) entries: Vec<(usize, f32)>,
-    pub(crate) solve: SolveScratch,
+    pub(crate) solver: RowSolver,
 }
 
 impl FoldInScratch {

@@ -63,7 +63,7 @@ impl SparseRows {
     }
 
     /// The `(column, weight)` pairs of one row, columns ascending; rows are numbered below [`Self::rows`].
-    pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = (usize, f32)> {
+    pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = (usize, f32)> + Clone {
         let range = self.offsets[row]..self.offsets[row + 1];
         let columns = self.columns[range.clone()].iter().map(|&column| column as usize);
         columns.zip(self.weights[range].iter().copied())

@@ -36,7 +36,13 @@ pub enum EvaluationError {
         /// Rows with a positive label.
         positives: usize,
     },
-    /// A number of bootstrap samples or bins outside its limits.
+    /// A share that would hold out nothing, or everything.
+    #[error("share: expected more than 0 and less than 1, got {got}")]
+    ShareOutOfRange {
+        /// What was asked for.
+        got: f64,
+    },
+    /// A count outside its limits: bootstrap samples, bins, or distinct items beyond the catalogue.
     #[error("{parameter}: expected 1 to {max}, got {got}")]
     OutOfRange {
         /// Which parameter.

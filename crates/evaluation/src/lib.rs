@@ -1,4 +1,5 @@
-//! Evaluation metrics: how good is a ranked list, how good are scores, and is a difference real.
+//! Evaluation metrics: how good is a ranked list, how good are scores, and is a difference real;
+//! and [`holdout`], which cuts the slice that hyper-parameters are chosen on.
 //!
 //! Floor 1, pure: values in, numbers out; no I/O, no clock, randomness by seed. Training judges
 //! bundles with it, the `evaluate` commands report with it, and every convention that papers and
@@ -10,13 +11,18 @@
 mod bootstrap;
 mod calibration;
 mod confusion;
+mod coverage;
 mod error;
+pub mod holdout;
+mod novelty;
 mod ranking;
 mod scoring;
 
 pub use bootstrap::{BOOTSTRAP_SAMPLES_MAX, Interval, bootstrap_difference, bootstrap_mean};
 pub use calibration::{Calibration, CalibrationBin};
 pub use confusion::Confusion;
+pub use coverage::coverage;
 pub use error::EvaluationError;
-pub use ranking::{hit_at_k, ndcg_at_k, precision_at_k, recall_at_k, reciprocal_rank};
+pub use novelty::novelty;
+pub use ranking::{average_precision_at_k, hit_at_k, ndcg_at_k, precision_at_k, recall_at_k, reciprocal_rank};
 pub use scoring::{PROBABILITY_MARGIN, auc, log_loss};

@@ -63,6 +63,34 @@ pub fn ndcg_at_k<T: Eq + Hash, S: BuildHasher>(ranked: &[T], truth: &HashSet<T, 
     })
 }
 
+/// Mean, over the relevant items, of the precision at the place where each is found; 0 for one that
+/// is not among the first `k`. From 0 to 1; its mean over users is the MAP at k.
+///
+/// Divided by `min(k, |truth|)`, so that the best list scores 1. Others divide by `|truth|`, which
+/// holds users with more than `k` relevant items below 1, or by the hits found, which rewards lists
+/// for finding less: their numbers do not compare with these.
+///
+/// **Shapes**, **Cost**: as [`recall_at_k`].
+/// **Source**: Manning, Raghavan and Schütze 2008, section 8.4, truncated at `k`.
+///
+/// ```
+/// use shortlist_evaluation::average_precision_at_k;
+/// let truth = ["a", "b"].into();
+/// // Found at places 1 and 4: (1/1 + 2/4) / 2.
+/// assert_eq!(average_precision_at_k(&["a", "x", "y", "b"], &truth, 4), Some(0.75));
+/// ```
+pub fn average_precision_at_k<T: Eq + Hash, S: BuildHasher>(
+    ranked: &[T],
+    truth: &HashSet<T, S>,
+    k: usize,
+) -> Option<f64> {
+    judged(truth, k).then(|| {
+        let precision = |(found, place): (usize, usize)| (found + 1) as f64 / (place + 1) as f64;
+        let sum: f64 = hits(ranked, truth, k).enumerate().map(precision).sum();
+        sum / k.min(truth.len()) as f64
+    })
+}
+
 /// One over the rank (from 1) of the first relevant item; 0 if the list holds none.
 ///
 /// Its mean over users is the MRR. Cut the list to get MRR at k.
@@ -118,6 +146,9 @@ mod tests {
         near(ndcg_at_k(&ranked, &truth, 5), gain / (1.0 + 1.0 / 3f64.log2() + 0.5));
         // The ideal list of two places holds two relevant items, not three.
         near(ndcg_at_k(&ranked, &truth, 2), (1.0 / 3f64.log2()) / (1.0 + 1.0 / 3f64.log2()));
+        // Found at ranks 2 and 4 of five, the third not; at most two could be among two.
+        near(average_precision_at_k(&ranked, &truth, 5), (1.0 / 2.0 + 2.0 / 4.0) / 3.0);
+        near(average_precision_at_k(&ranked, &truth, 2), (1.0 / 2.0) / 2.0);
     }
 
     #[test]
@@ -128,6 +159,7 @@ mod tests {
             assert_eq!(precision_at_k(&ranked, truth, k), None);
             assert_eq!(hit_at_k(&ranked, truth, k), None);
             assert_eq!(ndcg_at_k(&ranked, truth, k), None);
+            assert_eq!(average_precision_at_k(&ranked, truth, k), None);
         }
         assert_eq!(reciprocal_rank(&ranked, &none), None);
     }
@@ -139,6 +171,7 @@ mod tests {
         near(recall_at_k(&[1], &truth, 4), 0.5);
         near(reciprocal_rank(&[], &truth), 0.0);
         near(ndcg_at_k(&[], &truth, 4), 0.0);
+        near(average_precision_at_k(&[1], &truth, 4), 0.5);
     }
 
     #[test]
@@ -146,6 +179,7 @@ mod tests {
         let truth = HashSet::from([1, 2]);
         near(recall_at_k(&[1, 1, 1], &truth, 3), 0.5);
         near(precision_at_k(&[1, 1], &truth, 2), 0.5);
+        near(average_precision_at_k(&[1, 1, 2], &truth, 3), (1.0 + 2.0 / 3.0) / 2.0);
     }
 
     proptest! {
@@ -156,12 +190,24 @@ mod tests {
             k in 1_usize..40,
         ) {
             let all = [recall_at_k(&ranked, &truth, k), precision_at_k(&ranked, &truth, k),
-                hit_at_k(&ranked, &truth, k), ndcg_at_k(&ranked, &truth, k), reciprocal_rank(&ranked, &truth)];
+                hit_at_k(&ranked, &truth, k), ndcg_at_k(&ranked, &truth, k), reciprocal_rank(&ranked, &truth),
+                average_precision_at_k(&ranked, &truth, k)];
             for metric in all {
                 let value = metric.unwrap();
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&value), "{value}");
             }
             prop_assert!(recall_at_k(&ranked, &truth, k + 1) >= recall_at_k(&ranked, &truth, k));
+        }
+
+        #[test]
+        fn average_precision_agrees_with_its_definition_place_by_place(
+            ranked in Just((0_u8..30).collect::<Vec<_>>()).prop_shuffle(),
+            truth in prop::collection::hash_set(0_u8..40, 1..10),
+            k in 1_usize..40,
+        ) {
+            let places = (0..k.min(ranked.len())).filter(|&place| truth.contains(&ranked[place]));
+            let sum: f64 = places.map(|place| precision_at_k(&ranked, &truth, place + 1).unwrap()).sum();
+            near(average_precision_at_k(&ranked, &truth, k), sum / k.min(truth.len()) as f64);
         }
 
         #[test]
@@ -172,7 +218,8 @@ mod tests {
         ) {
             let mut ranked: Vec<u8> = truth.iter().copied().collect();
             ranked.extend(&misses);
-            prop_assert!((ndcg_at_k(&ranked, &truth, k).unwrap() - 1.0).abs() < 1e-12);
+            near(ndcg_at_k(&ranked, &truth, k), 1.0);
+            near(average_precision_at_k(&ranked, &truth, k), 1.0);
             ranked.reverse();
             let worst = ndcg_at_k(&ranked, &truth, k).unwrap();
             if let Some(i) = (1..ranked.len()).find(|&i| truth.contains(&ranked[i])) {

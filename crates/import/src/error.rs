@@ -3,16 +3,18 @@ use std::path::PathBuf;
 
 use shortlist_types::InvalidInput;
 
-use crate::{BadRow, Format};
+use crate::{BadRow, BenchmarkFormat, Format};
 
 /// Why an import was refused. Nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The caller named a format that does not exist.
-    #[error("unknown format {got:?}; known are {}", Format::ALL.map(Format::name).join(", "))]
+    #[error("unknown format {got:?}; known are {}", known.join(", "))]
     UnknownFormat {
         /// The name.
         got: String,
+        /// The names that there are.
+        known: Vec<&'static str>,
     },
     /// The caller's share of bad rows is no share.
     #[error("--max-bad-share must be 0 to 1, got {got}")]
@@ -88,6 +90,43 @@ pub enum ImportError {
         max_bad_share: f64,
         /// The first bad rows of the file.
         first_bad: Vec<BadRow>,
+    },
+    /// A benchmark lacks a file that its format needs.
+    #[error("{format} needs {option}")]
+    FileNeeded {
+        /// The format.
+        format: BenchmarkFormat,
+        /// How the command line calls the file.
+        option: &'static str,
+    },
+    /// A benchmark brings a file for which its format has no use. Ignoring it would report numbers of another protocol.
+    #[error("{format} takes no {option} of its own, got {}", path.display())]
+    FileNotTaken {
+        /// The format.
+        format: BenchmarkFormat,
+        /// How the command line calls the file.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a benchmark file is not what the format says. One is enough: published numbers are of whole files.
+    #[error("{0}")]
+    BadLine(BadRow),
+    /// A benchmark file leaves nothing to train on, or nothing to judge.
+    #[error("{file}: expected {expected}, got none; is it of another format?")]
+    NothingThere {
+        /// Name of the file.
+        file: String,
+        /// What was looked for.
+        expected: &'static str,
+    },
+    /// A test case has no line in the file of negatives.
+    #[error("{file}: expected negatives for every test case, got none for user {user}")]
+    NegativesMissing {
+        /// Name of the file of negatives.
+        file: String,
+        /// The user of the test case.
+        user: String,
     },
 }
 

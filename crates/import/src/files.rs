@@ -53,6 +53,22 @@ impl<'p> Files<'p> {
         Ok(Self { folder: folder.to_owned(), progress: Progress { done: 0, total, report } })
     }
 
+    /// The files at `paths`, each of which will be read once, wherever they lie.
+    ///
+    /// # Errors
+    /// One of them cannot be looked at.
+    pub(crate) fn at<'n>(
+        paths: impl IntoIterator<Item = &'n Path>,
+        report: &'p mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ImportError> {
+        let mut total = 0;
+        for path in paths {
+            total += fs_err::metadata(path)?.len();
+        }
+        // Joined to an empty folder, a path stays what it is.
+        Ok(Self { folder: PathBuf::new(), progress: Progress { done: 0, total, report } })
+    }
+
     /// The lines of the file called `name`.
     ///
     /// # Errors
@@ -65,7 +81,7 @@ impl<'p> Files<'p> {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(crate) fn open(&mut self, name: &str) -> Result<CountedFile<'_, 'p>, ImportError> {
+    pub(crate) fn open(&mut self, name: impl AsRef<Path>) -> Result<CountedFile<'_, 'p>, ImportError> {
         let file = fs_err::File::open(self.folder.join(name))?;
         let unread = file.metadata()?.len();
         Ok(CountedFile { file, progress: &mut self.progress, unread, allowance: usize::MAX, at_end: false })

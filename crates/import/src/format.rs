@@ -48,7 +48,10 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, ImportError> {
         let known = Self::ALL.into_iter().find(|format| format.name() == text);
-        known.ok_or_else(|| ImportError::UnknownFormat { got: text.to_owned() })
+        known.ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).to_vec();
+            ImportError::UnknownFormat { got: text.to_owned(), known }
+        })
     }
 }
 

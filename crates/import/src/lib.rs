@@ -63,6 +63,11 @@
 //! wrong number of columns, a bad id, number or time, an unknown event type, a time that lies more than
 //! [`FUTURE_SECONDS_MAX`](shortlist_types::limits::FUTURE_SECONDS_MAX) after `now`. Blank lines are not rows. If more
 //! than [`ImportOptions::max_bad_share`] of the rows of any one file are bad, nothing is returned at all.
+//!
+//! # Benchmarks
+//!
+//! [`read_benchmark`] reads the files on which published recommenders are compared. They never reach the log: they
+//! become plain pairs of numbers, and one bad line ends the reading.
 
 mod bad_row;
 mod collector;
@@ -72,6 +77,7 @@ mod format;
 mod ids;
 mod import_options;
 mod imported;
+mod interaction_files;
 mod jsonl;
 pub mod limits;
 mod lines;
@@ -91,6 +97,7 @@ pub use crate::error::ImportError;
 pub use crate::format::Format;
 pub use crate::import_options::ImportOptions;
 pub use crate::imported::{ImportReport, Imported};
+pub use crate::interaction_files::{Benchmark, BenchmarkFiles, BenchmarkFormat, BenchmarkReport, read_benchmark};
 
 /// All records of the files at `path`, in order of time, and what was left out.
 ///

@@ -11,6 +11,7 @@ pub(crate) struct Lines<R> {
     reader: BufReader<R>,
     number: u64,
     buffer: Vec<u8>,
+    bytes_max: usize,
 }
 
 /// One line that is not blank.
@@ -22,8 +23,14 @@ pub(crate) struct Line<'b> {
 }
 
 impl<R: Read> Lines<R> {
+    /// Lines of at most [`ROW_BYTES_MAX`] bytes.
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(BLOCK_BYTES, reader), number: 0, buffer: Vec::new() }
+        Self::with_limit(reader, ROW_BYTES_MAX)
+    }
+
+    /// Lines of at most `bytes_max` bytes, their ends included.
+    pub(crate) fn with_limit(reader: R, bytes_max: usize) -> Self {
+        Self { reader: BufReader::with_capacity(BLOCK_BYTES, reader), number: 0, buffer: Vec::new(), bytes_max }
     }
 
     /// The next line that is not blank, without `\n`, `\r\n` or a byte order mark; nothing at the end.
@@ -33,16 +40,16 @@ impl<R: Read> Lines<R> {
     pub(crate) fn next_line(&mut self) -> Result<Option<Line<'_>>, ImportError> {
         loop {
             self.buffer.clear();
-            let limit = ROW_BYTES_MAX as u64 + 1;
+            let limit = self.bytes_max as u64 + 1;
             if self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buffer)? == 0 {
                 return Ok(None);
             }
             self.number += 1;
-            if self.buffer.len() > ROW_BYTES_MAX {
+            if self.buffer.len() > self.bytes_max {
                 if !self.buffer.ends_with(b"\n") {
                     self.reader.skip_until(b'\n')?;
                 }
-                let reason = format!("must be at most {ROW_BYTES_MAX} bytes");
+                let reason = format!("must be at most {} bytes", self.bytes_max);
                 return Ok(Some(Line { number: self.number, bytes: Err(InvalidInput::new("row", reason)) }));
             }
             if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {

@@ -9,7 +9,7 @@ pub struct Candidate {
     pub item: ItemIdx,
     /// The sources that proposed it, in the pipeline's order.
     pub sources: Vec<SourceHit>,
-    /// Inner product with the user's vector; absent when one of them has no vector.
+    /// The blend's score of the user's taste; absent when no model knows both.
     pub retrieval_score: Option<Score>,
 }
 

@@ -9,6 +9,8 @@ pub struct PipelineConfig {
     pub candidates_max: usize,
     /// Most candidates as a share of the catalogue: beyond it the first stage decides nothing.
     pub candidates_share: f64,
+    /// Share of the candidates that neighbours of the user's items may take.
+    pub item_to_item_share: f64,
     /// Share of the candidates that popular items may take.
     pub popular_share: f64,
     /// Share of the candidates that new items may take.
@@ -24,6 +26,7 @@ pub struct PipelineConfig {
 struct Fields {
     candidates_max: usize,
     candidates_share: f64,
+    item_to_item_share: f64,
     popular_share: f64,
     fresh_share: f64,
     fresh_days: f64,
@@ -35,6 +38,7 @@ impl Default for Fields {
         Self {
             candidates_max: 500,
             candidates_share: 0.1,
+            item_to_item_share: 0.35,
             popular_share: 0.1,
             fresh_share: 0.05,
             fresh_days: 14.0,
@@ -46,7 +50,15 @@ impl Default for Fields {
 impl TryFrom<Fields> for PipelineConfig {
     type Error = InvalidInput;
     fn try_from(fields: Fields) -> Result<Self, InvalidInput> {
-        let Fields { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search } = fields;
+        let Fields {
+            candidates_max,
+            candidates_share,
+            item_to_item_share,
+            popular_share,
+            fresh_share,
+            fresh_days,
+            ef_search,
+        } = fields;
         let in_range = |name: &'static str, value: f64, low: f64, high: f64| {
             let fits = value >= low && value <= high;
             let error = || InvalidInput::new(name, format!("must be {low} to {high}, got {value}"));
@@ -54,28 +66,52 @@ impl TryFrom<Fields> for PipelineConfig {
         };
         in_range("candidates_max", candidates_max as f64, 10.0, 5_000.0)?;
         in_range("candidates_share", candidates_share, 0.000_001, 1.0)?;
+        in_range("item_to_item_share", item_to_item_share, 0.0, 1.0)?;
         in_range("popular_share", popular_share, 0.0, 1.0)?;
         in_range("fresh_share", fresh_share, 0.0, 1.0)?;
-        in_range("popular_share + fresh_share", popular_share + fresh_share, 0.0, 1.0)?;
+        let shares = item_to_item_share + popular_share + fresh_share;
+        in_range("item_to_item_share + popular_share + fresh_share", shares, 0.0, 1.0)?;
         in_range("fresh_days", fresh_days, 0.0, 3_650.0)?;
         in_range("ef_search", ef_search as f64, 8.0, 100_000.0)?;
-        Ok(Self { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search })
+        Ok(Self {
+            candidates_max,
+            candidates_share,
+            item_to_item_share,
+            popular_share,
+            fresh_share,
+            fresh_days,
+            ef_search,
+        })
     }
 }
 
 impl From<PipelineConfig> for Fields {
     fn from(config: PipelineConfig) -> Self {
-        let PipelineConfig { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search } =
-            config;
-        Self { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search }
+        let PipelineConfig {
+            candidates_max,
+            candidates_share,
+            item_to_item_share,
+            popular_share,
+            fresh_share,
+            fresh_days,
+            ef_search,
+        } = config;
+        Self { candidates_max, candidates_share, item_to_item_share, popular_share, fresh_share, fresh_days, ef_search }
     }
 }
 
 impl Default for PipelineConfig {
     fn default() -> Self {
-        let Fields { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search } =
-            Fields::default();
-        Self { candidates_max, candidates_share, popular_share, fresh_share, fresh_days, ef_search }
+        let Fields {
+            candidates_max,
+            candidates_share,
+            item_to_item_share,
+            popular_share,
+            fresh_share,
+            fresh_days,
+            ef_search,
+        } = Fields::default();
+        Self { candidates_max, candidates_share, item_to_item_share, popular_share, fresh_share, fresh_days, ef_search }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pipeline: which k items should this user see now?
 //!
 //! [`Recommender`] holds the fold's state and the current [`Bundle`]; a request reads one state under
-//! one guard and one snapshot, and walks [`Pipeline`]: user vector -> candidate sources -> filters ->
+//! one guard and one snapshot, and walks [`Pipeline`]: taste -> candidate sources -> filters ->
 //! merge -> features -> ranker -> the first k. A stage that fails or comes late costs quality, not the
 //! answer: the answer says what was degraded.
 //!
@@ -14,7 +14,9 @@ mod candidate;
 mod config;
 mod deadline;
 mod filters;
+mod item_space;
 mod logistic_ranker;
+mod models;
 mod pipeline;
 mod provenance;
 mod ranker;
@@ -27,12 +29,14 @@ mod sources;
 mod stage_name;
 
 pub use answer::{Answer, Degraded, Explanation, RecommendedItem, SimilarItem, StageTiming};
-pub use bundle::{Bundle, BundleError, Models};
+pub use bundle::{Bundle, BundleError};
 pub use candidate::{Candidate, SourceHit};
 pub use config::PipelineConfig;
 pub use deadline::Deadline;
 pub use filters::Filter;
+pub use item_space::{ItemSpace, ItemVector};
 pub use logistic_ranker::LogisticRanker;
+pub use models::Models;
 pub use pipeline::{Pipeline, Ranked, Retrieved};
 pub use provenance::Provenance;
 pub use ranker::{Ranker, StageError};

@@ -1,10 +1,12 @@
 use shortlist_features::{RequestFeatures, RetrievalSignals, feature_names};
-use shortlist_types::{Budget, EmbeddingTable, ItemIdx, dot};
+use shortlist_types::{Budget, ItemIdx, Score, dot};
 
-use crate::{Candidate, Ranker, RequestContext, Scratch, StageError, StageName};
+use crate::{Candidate, Models, Ranker, RequestContext, Scratch, StageError, StageName};
 
 /// The user's latest wanted items that similarities look at.
 const SIMILAR_TO: usize = 10;
+/// Fewest known candidates that make a scale.
+const SCALE_MIN: usize = 2;
 /// Candidates between two looks at the budget.
 const CHUNK: usize = 64;
 
@@ -41,7 +43,7 @@ impl Ranker for LogisticRanker {
 }
 
 /// Writes the feature rows of all candidates and of `others`, row-major, standardised within the
-/// candidates; `false` when the budget ended it.
+/// candidates that the first stage scored; `false` when the budget ended it.
 ///
 /// The same function makes training rows and serves, so the two cannot differ.
 pub(crate) fn feature_rows(
@@ -52,7 +54,7 @@ pub(crate) fn feature_rows(
     rows: &mut Vec<f32>,
 ) -> bool {
     let features = RequestFeatures::new(request.state, &request.user, request.now);
-    let similar = LatestItems::of(request);
+    let similar = LatestItems::of(request, candidates);
     let width = RequestFeatures::width();
     rows.clear();
     rows.resize((candidates.len() + others.len()) * width, 0.0);
@@ -69,7 +71,10 @@ pub(crate) fn feature_rows(
             features.write(candidate.item, &signals, row);
         }
     }
-    RequestFeatures::standardise(rows, candidates.len());
+    // The scale is that of the items that the models know, which come first: one item that nobody has
+    // met must not decide how far the others lie apart.
+    let known = candidates.iter().take_while(|candidate| candidate.retrieval_score.is_some()).count();
+    RequestFeatures::standardise(rows, if known >= SCALE_MIN { known } else { candidates.len() });
     true
 }
 
@@ -87,29 +92,34 @@ pub(crate) fn named_contributions(contributions: &[f32]) -> Vec<(&'static str, f
 
 /// Unit vectors of the items that the user wanted last, newest first.
 struct LatestItems<'a> {
-    table: Option<&'a EmbeddingTable>,
+    models: Option<&'a Models>,
+    /// The least retrieval score of the candidates: what an item that no model knows is taken to have, so
+    /// that one such item does not stretch the scale on which the others differ.
+    least_score: f32,
     vectors: Vec<Vec<f32>>,
 }
 
 impl<'a> LatestItems<'a> {
-    fn of(request: &RequestContext<'a>) -> Self {
-        let table = request.models.map(|models| models.embedding.table().as_ref());
+    fn of(request: &RequestContext<'a>, candidates: &[Candidate]) -> Self {
+        let least = candidates.iter().filter_map(|candidate| candidate.retrieval_score).min();
+        let least_score = least.map_or(0.0, Score::get);
+        let models = request.models;
         let latest = request.user.wanted();
-        let vector = |item: ItemIdx| table.and_then(|table| table.get(item)).and_then(unit);
+        let vector = |item: ItemIdx| models.and_then(|models| models.vector(item)).and_then(|vector| unit(&vector));
         let vectors = latest.iter().filter_map(|entry| vector(entry.item)).take(SIMILAR_TO).collect();
-        Self { table, vectors }
+        Self { models, least_score, vectors }
     }
 
     fn signals(&self, candidate: &Candidate, rank: u32) -> RetrievalSignals {
-        let vector = self.table.and_then(|table| table.get(candidate.item));
-        let score = candidate.retrieval_score.map_or(0.0, shortlist_types::Score::get);
+        let vector = self.models.and_then(|models| models.vector(candidate.item));
+        let score = candidate.retrieval_score.map_or(self.least_score, Score::get);
         let known = RetrievalSignals { score, rank, known: vector.is_some(), ..RetrievalSignals::default() };
         let (Some(vector), Some(latest)) = (vector, self.vectors.first()) else { return known };
-        let length = dot(vector, vector).sqrt();
+        let length = dot(&vector, &vector).sqrt();
         if length <= f32::MIN_POSITIVE {
             return known;
         }
-        let cosine = |other: &Vec<f32>| dot(vector, other) / length;
+        let cosine = |other: &Vec<f32>| dot(&vector, other) / length;
         let cosines = self.vectors.iter().map(cosine);
         RetrievalSignals {
             similarity_latest: cosine(latest),

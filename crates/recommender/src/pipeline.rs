@@ -2,13 +2,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use shortlist_features::FeatureState;
-use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited, dot};
+use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
 
 use crate::answer::{Explanation, RecommendedItem, StageTiming};
 use crate::config::portion;
 use crate::filters::{Excluded, Seen, Unavailable};
 use crate::logistic_ranker::{feature_rows, named_contributions};
-use crate::sources::{Ann, Fresh, Popular, Proposed};
+use crate::sources::{Ann, Fresh, ItemToItem, Popular, Proposed};
 use crate::{
     Answer, Candidate, Degraded, Filter, LogisticRanker, Models, PipelineConfig, Ranker, Request, RequestContext,
     Scratch, Source, SourceHit, StageName,
@@ -27,7 +27,7 @@ pub struct Pipeline {
 pub struct Retrieved<'a> {
     /// What the stages read.
     pub context: RequestContext<'a>,
-    /// In retrieval order: by score against the user's vector; those without a score follow in the
+    /// In retrieval order: by the blend's score of the user's taste; those without a score follow in the
     /// order of their sources.
     pub candidates: Vec<Candidate>,
     degraded: Vec<Degraded>,
@@ -53,9 +53,11 @@ impl Pipeline {
 
     /// The same pipeline with another second stage.
     pub fn with_ranker(config: PipelineConfig, ranker: Box<dyn Ranker>) -> Self {
-        let PipelineConfig { popular_share, fresh_share, .. } = config;
+        let PipelineConfig { item_to_item_share, popular_share, fresh_share, .. } = config;
+        let ann_share = 1.0 - item_to_item_share - popular_share - fresh_share;
         let sources: Vec<(Box<dyn Source>, f64)> = vec![
-            (Box::new(Ann { ef_search: config.ef_search }), 1.0 - popular_share - fresh_share),
+            (Box::new(Ann { ef_search: config.ef_search }), ann_share),
+            (Box::new(ItemToItem), item_to_item_share),
             (Box::new(Popular), popular_share),
             (Box::new(Fresh { days: config.fresh_days }), fresh_share),
         ];
@@ -85,7 +87,8 @@ impl Pipeline {
         retrieved.timed("ranking", started);
         ranked.truncate(request.k);
         let items = self.present(&retrieved, &ranked, request.explain, scratch);
-        let Retrieved { mut degraded, timings, .. } = retrieved;
+        let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
+        scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
         Ok(Answer { items, bundle: None, log_seq: state.log_seq(), degraded, timings })
@@ -106,7 +109,7 @@ impl Pipeline {
     ) -> Result<Retrieved<'a>, InvalidInput> {
         request.check()?;
         let started = Instant::now();
-        let context = RequestContext::gather(state, models, &self.filters, request, now, &mut scratch.fold_in)?;
+        let context = RequestContext::gather(state, models, &self.filters, request, now, &mut scratch.taste)?;
         let mut retrieved = Retrieved { context, candidates: Vec::new(), degraded: Vec::new(), timings: Vec::new() };
         retrieved.timed("user_vector", started);
         if models.is_none() {
@@ -128,30 +131,27 @@ impl Pipeline {
         Ok(retrieved)
     }
 
-    /// Chooses at most `total` of the proposed items: every source first gets its own share and what
-    /// the ones before it did not fill, what is left over goes to the sources in order.
+    /// Chooses at most `total` of the proposed items: every source first fills its own share, what is left
+    /// over goes to the sources in order. They come in the order of the sources.
     fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
-        let mut chosen: Vec<ItemIdx> = Vec::with_capacity(total);
-        let mut known: HashSet<ItemIdx> = HashSet::with_capacity(total);
-        let mut take_until = |end: usize, proposed: &Proposed| {
+        let mut chosen: HashSet<ItemIdx> = HashSet::with_capacity(total);
+        let mut take = |most: usize, proposed: &Proposed| {
+            let end = (chosen.len() + most).min(total);
             for item in &proposed.items {
-                if chosen.len() >= end.min(total) {
+                if chosen.len() >= end {
                     break;
                 }
-                if known.insert(*item) {
-                    chosen.push(*item);
-                }
+                chosen.insert(*item);
             }
         };
-        let mut end = 0;
         for ((_, proposed), (_, share)) in proposals.iter().zip(&self.sources) {
-            end += portion(total, *share);
-            take_until(end, proposed);
+            take(portion(total, *share), proposed);
         }
         for (_, proposed) in proposals {
-            take_until(total, proposed);
+            take(total, proposed);
         }
-        chosen
+        let all = proposals.iter().flat_map(|(_, proposed)| proposed.items.iter().copied());
+        all.filter(|item| chosen.remove(item)).collect()
     }
 
     /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
@@ -234,15 +234,11 @@ impl Pipeline {
 impl Retrieved<'_> {
     /// Makes candidates of the chosen items, in retrieval order.
     fn score(&self, items: Vec<ItemIdx>, proposals: &[(StageName, Proposed)]) -> Vec<Candidate> {
-        let vector = self.context.user_vector.as_ref();
-        let table = self.context.models.map(|models| models.embedding.table());
         let positions: HashMap<ItemIdx, usize> = items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
         let mut candidates: Vec<Candidate> = items
             .into_iter()
             .map(|item| {
-                let item_vector = table.and_then(|table| table.get(item));
-                let product = vector.zip(item_vector).map(|(user, item)| dot(user.as_slice(), item));
-                let retrieval_score = product.and_then(|product| Score::parse(product).ok());
+                let retrieval_score = self.retrieval_score(item);
                 Candidate { item, sources: Vec::new(), retrieval_score }
             })
             .collect();
@@ -259,6 +255,12 @@ impl Retrieved<'_> {
             b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
         });
         candidates
+    }
+
+    /// What the first stage's models score an item by, retrieved or not; none if none of them knows it.
+    pub fn retrieval_score(&self, item: ItemIdx) -> Option<Score> {
+        let (models, taste) = self.context.models.zip(self.context.taste.as_ref())?;
+        models.score(taste, item)
     }
 
     fn explain(&self, ranked: &Ranked, scratch: &Scratch) -> Explanation {

@@ -2,12 +2,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
+use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::BundleId;
 use shortlist_types::{Budget, InvalidInput, LogRecord, LogSeq, Timestamp};
 
 use crate::similar::{Similar, similar};
 use crate::{Answer, Bundle, Models, Pipeline, Request, Scratch};
+
+/// Catalogue entries that a swap looks at under one guard of the state: a few milliseconds.
+const MET_AT_ONCE: usize = 1_024;
 
 /// Why a question got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,8 +60,19 @@ impl Recommender {
     }
 
     /// Serves from `bundle` from the next request on; running requests finish with the old one.
+    ///
+    /// Items that the bundle's training never met are placed by their attributes first, a few at a time,
+    /// so that writers wait for no more than those.
     pub fn swap(&self, bundle: Option<Arc<Bundle>>) {
-        self.snapshot.store(Arc::new(Snapshot { bundle }));
+        let space = bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref());
+        loop {
+            let state = self.state.read();
+            // The last ones and the swap under one guard: an item that is put later is placed as it comes.
+            if space.is_none_or(|space| space.meet(&state, MET_AT_ONCE)) {
+                self.snapshot.store(Arc::new(Snapshot { bundle: bundle.clone() }));
+                return;
+            }
+        }
     }
 
     /// What requests see now.
@@ -71,7 +86,19 @@ impl Recommender {
     /// A record out of sequence; the records before it are applied.
     pub fn apply(&self, records: &[(LogSeq, LogRecord)]) -> Result<(), FoldError> {
         let mut state = self.state.write();
-        records.iter().try_for_each(|(log_seq, record)| state.apply(*log_seq, record))
+        let snapshot = self.snapshot.load();
+        let space = snapshot.models().and_then(|models| models.space.as_ref());
+        let mut scratch = EncoderScratch::default();
+        records.iter().try_for_each(|(log_seq, record)| {
+            state.apply(*log_seq, record)?;
+            // A new item has a place among the others before its put is acknowledged.
+            if let (Some(space), LogRecord::ItemPut { item, .. }) = (space, record)
+                && let Some(number) = state.catalog().find(item.item_id.as_str())
+            {
+                space.place(number, &item.attributes, &mut scratch);
+            }
+            Ok(())
+        })
     }
 
     /// Reads the state under the guard that requests use: keep it short.

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-use shortlist_embedding::FoldInScratch;
+use shortlist_embedding::{Taste, TasteScratch};
 use shortlist_features::{Action, FeatureState, UserState};
-use shortlist_types::{Embedding, InvalidInput, ItemIdx, Timestamp};
+use shortlist_types::{InvalidInput, ItemIdx, Timestamp};
 
 use crate::{Filter, Models, Request};
 
@@ -14,8 +14,8 @@ pub struct RequestContext<'a> {
     pub models: Option<&'a Models>,
     /// The user with his `recent` events applied; empty for an unknown one.
     pub user: Cow<'a, UserState>,
-    /// His vector, if he wants anything that the bundle knows.
-    pub user_vector: Option<Embedding>,
+    /// His taste, if he wants anything that the bundle knows.
+    pub taste: Option<Taste>,
     /// The time of the request.
     pub now: Timestamp,
     /// How many items were asked for.
@@ -36,16 +36,14 @@ impl<'a> RequestContext<'a> {
         filters: &'a [Box<dyn Filter>],
         request: &Request,
         now: Timestamp,
-        fold_in: &mut FoldInScratch,
+        scratch: &mut TasteScratch,
     ) -> Result<Self, InvalidInput> {
         let user = user_with_recent(state, request, now)?;
-        let interests = user.interests();
-        let user_vector = models.and_then(|models| {
-            models.embedding.fold_in(interests.iter().map(|entry| (entry.item, entry.interest)), fold_in)
-        });
+        let number = request.user_id.as_ref().and_then(|id| state.user_index(id.as_str()));
+        let taste = models.and_then(|models| models.taste(number, &user, scratch));
         let mut excluded: Vec<_> = request.exclude.iter().filter_map(|id| state.catalog().find(id.as_str())).collect();
         excluded.sort_unstable();
-        Ok(Self { state, models, user, user_vector, now, k: request.k, excluded, filters })
+        Ok(Self { state, models, user, taste, now, k: request.k, excluded, filters })
     }
 
     /// Whether every filter lets `item` through.

@@ -1,10 +1,12 @@
-use shortlist_embedding::FoldInScratch;
+use shortlist_embedding::TasteScratch;
 use shortlist_retrieval::SearchScratch;
+
+use crate::Retrieved;
 
 /// Buffers that one request uses and the next one reuses.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(crate) fold_in: FoldInScratch,
+    pub(crate) taste: TasteScratch,
     pub(crate) search: SearchScratch,
     /// Feature rows of the candidates, row-major.
     pub(crate) rows: Vec<f32>,
@@ -13,6 +15,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Takes the buffers of a request that is done.
+    pub fn reuse(&mut self, done: Retrieved<'_>) {
+        if let Some(taste) = done.context.taste {
+            self.taste.reuse(taste);
+        }
+    }
+
     /// Where a ranker leaves its scores, one per candidate, in order.
     pub fn scores_mut(&mut self) -> &mut Vec<f32> {
         &mut self.scores

@@ -49,14 +49,14 @@ pub(crate) fn similar(
     }
     let answer = |items, degraded| Similar { items, bundle: None, log_seq: state.log_seq(), degraded };
     let Some(models) = models else { return Ok(answer(Vec::new(), vec![Degraded::NoBundle])) };
-    let table = models.embedding.table();
-    let Some(vector) = table.get(item) else {
+    let space = models.space.as_ref();
+    let Some((space, vector)) = space.and_then(|space| Some((space, space.vector(item)?))) else {
         return Ok(answer(Vec::new(), vec![Degraded::ItemNotInBundle]));
     };
     let fetch = (k * OVER_FETCH).max(FETCH_MIN);
     let other = |other: ItemIdx| other != item && state.catalog().is_recommendable(other);
     let params = SearchParams::new(fetch, EF_SEARCH);
-    let found = match models.index.search(vector, params, Allowed::Predicate(&other), budget, &mut scratch.search) {
+    let found = match space.search(&vector, params, Allowed::Predicate(&other), budget, &mut scratch.search) {
         Ok(found) => found,
         // The bundle was checked when it was loaded: its own vectors fit its index.
         Err(error) => {
@@ -65,13 +65,13 @@ pub(crate) fn similar(
         }
     };
     let length = |vector: &[f32]| dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
-    let own_length = length(vector);
+    let own_length = length(&vector);
     let mut scored: Vec<_> = found
         .neighbors
         .iter()
         .filter_map(|neighbor| {
-            let other = table.get(neighbor.item)?;
-            let cosine = dot(vector, other) / (own_length * length(other));
+            let other = space.vector(neighbor.item)?;
+            let cosine = dot(&vector, &other) / (own_length * length(&other));
             Some((Score::parse(cosine).ok()?, neighbor.item))
         })
         .collect();

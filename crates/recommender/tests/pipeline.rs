@@ -6,14 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::{ProptestConfig, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
-use shortlist_embedding::{IalsConfig, IalsModel, Interactions};
+use shortlist_embedding::{
+    Blend, BlendConfig, IalsConfig, Interactions, ItemToItemConfig, RowPartConfig, VectorModelConfig, VectorPartConfig,
+};
 use shortlist_features::{FeatureState, RequestFeatures};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{
     Answer, Candidate, Degraded, LogisticRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError, Recommender,
     Request, RequestContext, Scratch, StageError, StageName,
 };
-use shortlist_retrieval::{FrozenIndex, IndexConfig};
+use shortlist_retrieval::IndexConfig;
 use shortlist_simulator::{MarketConfig, Marketplace};
 use shortlist_types::{Budget, EventTypes, ItemId, LogRecord, LogSeq, Timestamp, Unlimited, UserId};
 
@@ -37,9 +39,11 @@ fn world() -> &'static World {
         });
         let interactions = Interactions::parse(interests.collect()).unwrap();
         let config = IalsConfig { dimensions: 16, ..IalsConfig::default() };
-        let embedding = IalsModel::fit(&interactions, &config, 1, &mut |_| ()).unwrap();
-        let index = FrozenIndex::build(embedding.table(), &IndexConfig::default(), 1, &mut |_| ()).unwrap();
-        let mut models = Models { embedding, index, ranker: None };
+        let ials = VectorPartConfig { weight: 1.0, model: VectorModelConfig::Ials(config) };
+        let ease = RowPartConfig { weight: 0.5, model: ItemToItemConfig::default() };
+        let parts = BlendConfig { vectors: vec![ials], item_to_item: vec![ease] };
+        let blend = Blend::fit(&interactions, &parts, 1, &mut |_| ()).unwrap();
+        let mut models = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
         let rows = rows(&state, &models, now);
         models.ranker = Some(LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap());
         World { state, models, now }

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
-use shortlist_embedding::IalsConfig;
 use shortlist_ranking::LogisticConfig;
 use shortlist_retrieval::IndexConfig;
 use shortlist_types::InvalidInput;
+
+use crate::retrieval::RetrievalConfig;
 
 /// `[training]`: how a bundle is made from the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,49 +21,12 @@ pub struct TrainingConfig {
     pub negatives_per_decision: usize,
     /// Eligible items drawn at random per decision, besides.
     pub random_per_decision: usize,
-    /// Item embeddings.
-    pub embedding: IalsConfig,
-    /// Which embeddings are tried.
-    pub embedding_search: EmbeddingSearch,
+    /// First stage.
+    pub retrieval: RetrievalConfig,
     /// Neighbour index.
     pub index: IndexConfig,
     /// Second stage.
     pub ranker: LogisticConfig,
-}
-
-/// `[training.embedding_search]`: each combination is fitted, and the one whose retrieval order has
-/// the best NDCG@10 on the end of its own slice is kept and fitted anew. One value each means no search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EmbeddingSearch {
-    /// Weights of the pairs that were not seen.
-    pub unobserved_weight: Vec<f64>,
-    /// Strengths of regularisation.
-    pub regularization: Vec<f64>,
-}
-
-impl Default for EmbeddingSearch {
-    fn default() -> Self {
-        Self { unobserved_weight: vec![0.1, 0.8], regularization: vec![0.0045, 0.009, 0.018, 0.05] }
-    }
-}
-
-/// Most combinations that a search may ask for.
-const COMBINATIONS_MAX: usize = 64;
-
-impl EmbeddingSearch {
-    /// Every combination, as variants of `base`.
-    pub fn combinations(&self, base: &IalsConfig) -> Vec<IalsConfig> {
-        let pairs =
-            self.unobserved_weight.iter().flat_map(|weight| self.regularization.iter().map(move |reg| (weight, reg)));
-        pairs
-            .map(|(unobserved_weight, regularization)| IalsConfig {
-                unobserved_weight: *unobserved_weight,
-                regularization: *regularization,
-                ..*base
-            })
-            .collect()
-    }
 }
 
 /// The form in a file.
@@ -75,8 +39,7 @@ struct Unchecked {
     decisions_max: usize,
     negatives_per_decision: usize,
     random_per_decision: usize,
-    embedding: IalsConfig,
-    embedding_search: EmbeddingSearch,
+    retrieval: RetrievalConfig,
     index: IndexConfig,
     ranker: LogisticConfig,
 }
@@ -90,8 +53,7 @@ impl Default for Unchecked {
             decisions_max: 5_000,
             negatives_per_decision: 100,
             random_per_decision: 10,
-            embedding: IalsConfig::default(),
-            embedding_search: EmbeddingSearch::default(),
+            retrieval: RetrievalConfig::default(),
             index: IndexConfig::default(),
             ranker: LogisticConfig::default(),
         }
@@ -113,8 +75,7 @@ impl Unchecked {
             decisions_max: self.decisions_max,
             negatives_per_decision: self.negatives_per_decision,
             random_per_decision: self.random_per_decision,
-            embedding: self.embedding,
-            embedding_search: self.embedding_search,
+            retrieval: self.retrieval,
             index: self.index,
             ranker: self.ranker,
         }
@@ -139,12 +100,7 @@ impl TryFrom<Unchecked> for TrainingConfig {
         count("decisions_max", config.decisions_max, 1_000_000)?;
         count("negatives_per_decision", config.negatives_per_decision, 5_000)?;
         count("random_per_decision", config.random_per_decision, 5_000)?;
-        let combinations = config.embedding_search.combinations(&config.embedding);
-        if combinations.is_empty() || combinations.len() > COMBINATIONS_MAX {
-            let reason = format!("must make 1 to {COMBINATIONS_MAX} combinations, got {}", combinations.len());
-            return Err(InvalidInput::new("embedding_search", reason));
-        }
-        combinations.iter().try_for_each(IalsConfig::check).map_err(|error| error.within("embedding_search"))?;
+        config.retrieval.check().map_err(|error| error.within("retrieval"))?;
         Ok(config)
     }
 }

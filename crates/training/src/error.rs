@@ -7,6 +7,8 @@ use shortlist_retrieval::RetrievalError;
 use shortlist_store::StoreError;
 use shortlist_types::{InvalidInput, Timestamp};
 
+use crate::tuning::TuningError;
+
 /// Why training or evaluation ended without a result. Nothing was published.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {
@@ -38,9 +40,12 @@ pub enum TrainingError {
     /// A record did not fit the fold.
     #[error(transparent)]
     Fold(#[from] FoldError),
-    /// The item embeddings could not be fitted.
-    #[error("item embeddings: {0}")]
+    /// The first stage could not be fitted.
+    #[error("first stage: {0}")]
     Embedding(#[from] EmbeddingError),
+    /// No hyper-parameters could be chosen.
+    #[error("choosing the first stage: {0}")]
+    Tuning(#[from] TuningError),
     /// The neighbour index could not be built.
     #[error("neighbour index: {0}")]
     Retrieval(#[from] RetrievalError),

@@ -9,12 +9,12 @@ use shortlist_store::{LogReader, Store};
 use shortlist_types::{ItemIdx, LogSeq, Timestamp, Unlimited, UserIdx};
 
 use crate::decision::{Decision, evaluation_decisions};
-use crate::embedding_search::eligible_wanted;
 use crate::replay::replay_to_stops;
 use crate::report::{Groups, Protocol};
 use crate::rows::K;
 use crate::split::evaluation_start;
 use crate::timeline::Timeline;
+use crate::validation_cases::eligible_wanted;
 use crate::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, Settings, TrainingError};
 
 /// Resamples behind every interval.
@@ -114,6 +114,7 @@ impl Evaluation<'_> {
         progress.begin("evaluating as served", Some(decisions.len() as u64));
         replay_to_stops(log, &mut state, self.until, &stops, &mut |state, stop| {
             let decision = &decisions[stop];
+            self.models.meet_new_items(state);
             asked.extend(self.ask(state, decision, warm.contains(&decision.user), &mut scratch)?);
             progress.at(stop as u64 + 1);
             Ok(())

@@ -1,20 +1,20 @@
-use std::num::NonZero;
 use std::sync::Arc;
 
-use shortlist_embedding::IalsConfig;
+use shortlist_embedding::BlendConfig;
 use shortlist_features::FeatureState;
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline};
-use shortlist_retrieval::FrozenIndex;
 use shortlist_store::LogReader;
 use shortlist_types::EventTypes;
 
 use crate::decision::training_decisions;
-use crate::embedding_search::{COMPARED_ON_MAX, best, fit};
+use crate::fit_first_stage::{fit_first_stage, interactions};
 use crate::replay::replay;
-use crate::rows::training_rows;
+use crate::retrieval::{Unkept, Validation, choose};
+use crate::rows::{K, training_rows};
 use crate::split::Split;
 use crate::timeline::Timeline;
+use crate::validation_cases::{COMPARED_ON_MAX, validation_cases};
 use crate::{Progress, TrainingConfig, TrainingError};
 
 /// What both stages are fitted from.
@@ -54,7 +54,7 @@ impl Setting<'_> {
             Ok(())
         })?;
         progress.end(&format!("{} users, {} items", state.users().len(), state.catalog().len()));
-        let chosen = self.choose_embedding(&mut state, progress)?;
+        let blend = self.choose_blend(&mut state, progress)?;
         if state.users().all(|(_, user)| user.interests().is_empty()) {
             return Err(split.too_little("no positive event", split.log_from_time, split.ranker_from_time));
         }
@@ -64,14 +64,7 @@ impl Setting<'_> {
             let what = "no user with a positive event";
             return Err(split.too_little(what, split.ranker_from_time, split.evaluation_from_time));
         }
-        let embedding = fit(&state, &[chosen], seed, progress)?.pop().ok_or(TrainingError::NoEvents)?;
-        let items = embedding.table().len();
-        progress.begin("building the neighbour index", Some(items as u64));
-        let mut inserted = |count: usize| progress.at(count as u64);
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let index = FrozenIndex::build(embedding.table(), &config.index, threads, &mut inserted)?;
-        progress.end(&format!("{items} items"));
-        let models = Models { embedding, index, ranker: None };
+        let models = fit_first_stage(&state, &interactions(&state)?, &blend, &config.index, seed, progress)?;
         let rows = training_rows(self, &mut state, &decisions, &models, progress)?;
         let positives = rows.labels().iter().filter(|label| **label).count();
         if positives == 0 || positives == rows.len() {
@@ -81,28 +74,24 @@ impl Setting<'_> {
         Ok(FirstStage { models, rows, state })
     }
 
-    /// The best combination of the search, compared before T1; `state` comes at the begin of the
-    /// comparison and leaves at T1.
-    fn choose_embedding(
+    /// The models that do best on what users wanted just before T1; `state` comes at the begin of that
+    /// slice and leaves at T1.
+    fn choose_blend(
         &self,
         state: &mut FeatureState,
         progress: &mut dyn Progress,
-    ) -> Result<IalsConfig, TrainingError> {
+    ) -> Result<BlendConfig, TrainingError> {
         let Self { log, timeline, split, config, seed, .. } = *self;
-        let combinations = config.embedding_search.combinations(&config.embedding);
         let slice = timeline.between(split.search_from, split.ranker_from);
         let decisions = training_decisions(slice, 1, COMPARED_ON_MAX, seed);
-        let is_cold = state.users().all(|(_, user)| user.interests().is_empty());
-        let chosen = match combinations.as_slice() {
-            [only] => *only,
-            _ if decisions.is_empty() || is_cold => config.embedding,
-            several => {
-                let models = fit(state, several, seed, progress)?;
-                best(log, state, split.embeddings_until(), &decisions, &models, progress)?
-            }
-        };
-        replay(log, state, split.embeddings_until(), &mut |_, _, _| Ok(()))?;
-        Ok(chosen)
+        let early = interactions(state);
+        let cases = validation_cases(log, state, split.embeddings_until(), &decisions, progress)?;
+        // Where nobody had done anything yet, nothing is compared.
+        let (early, cases) = early
+            .map_or_else(|_| Ok::<_, TrainingError>((interactions(state)?, Vec::new())), |early| Ok((early, cases)))?;
+        let validation =
+            Validation { interactions: &early, cases: &cases, k: K, is_like_the_test: true, data: "the log" };
+        Ok(choose(validation, &config.retrieval, seed, &mut Unkept, progress)?.blend)
     }
 }
 
@@ -174,7 +163,9 @@ mod tests {
         for item in &honest.decision.wanted_later {
             let planted = make(&without_label(&records, &honest, *item), seed);
             let (honest, planted) = (&honest.stage, &planted.stage);
-            assert_eq!(honest.models.embedding.table().values(), planted.models.embedding.table().values());
+            let joined = |stage: &FirstStage| stage.models.blend.joined_vectors().unwrap();
+            assert_eq!(joined(honest), joined(planted));
+            assert_eq!(honest.models.blend.item_to_item(), planted.models.blend.item_to_item());
             assert_eq!(honest.rows.values(), planted.rows.values());
             labels_moved += usize::from(honest.rows.labels() != planted.rows.labels());
         }

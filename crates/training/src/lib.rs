@@ -5,23 +5,27 @@
 //! evaluated, through the pipeline that serves, on what came after T2. What is published is that
 //! evaluated pair: newer events reach it by fold-in, not by a refit that nobody measured.
 
+pub mod benchmark;
 mod config;
 mod decision;
-mod embedding_search;
 mod error;
 mod evaluation;
 mod first_stage;
+mod fit_first_stage;
 mod gate;
 mod progress;
 mod replay;
 mod report;
+pub mod retrieval;
 mod rows;
 mod settings;
 mod split;
 mod timeline;
 mod train;
+pub mod tuning;
+mod validation_cases;
 
-pub use config::{EmbeddingSearch, TrainingConfig};
+pub use config::TrainingConfig;
 pub use error::TrainingError;
 pub use evaluation::evaluate_store;
 pub use gate::GateDecision;

@@ -44,6 +44,7 @@ pub(crate) fn training_rows(
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
     replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut |state, stop| {
         progress.at(stop as u64 + 1);
+        models.meet_new_items(state);
         maker.add(state, &decisions[stop])
     })?;
     progress.end(&format!("{} rows from {} decisions", maker.rows.len(), decisions.len()));

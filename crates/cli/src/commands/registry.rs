@@ -53,16 +53,18 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
             coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();
         return output::json(&json!({
             "id": id.to_string(),
+            "first_stage": bundle.models.blend.config(),
             "provenance": bundle.provenance,
             "report": bundle.report,
             "coefficients": coefficients,
         }));
     }
-    let provenance = &bundle.provenance;
+    let (provenance, space) = (&bundle.provenance, bundle.models.space.as_ref());
     output::line(&format!(
-        "bundle {id}: {} items of {} dimensions, log up to record {}, seed {}, made by version {}",
-        bundle.models.embedding.table().len(),
-        bundle.models.embedding.table().dimensions(),
+        "bundle {id}: {}, {} items of {} dimensions, log up to record {}, seed {}, made by version {}",
+        bundle.models.blend.config().name(),
+        space.map_or(0, |space| space.learned().len()),
+        space.map_or(0, |space| space.learned().dimensions()),
         provenance.log_seq.0,
         provenance.seed,
         provenance.code_version,

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
-use shortlist_embedding::{IalsConfig, IalsModel};
+use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::RequestFeatures;
 use shortlist_recommender::{Bundle, Models, Provenance};
-use shortlist_retrieval::{FrozenIndex, IndexConfig};
+use shortlist_retrieval::IndexConfig;
 use shortlist_store::BundleId;
 use shortlist_types::{EmbeddingTable, ItemIdx, LogSeq, Timestamp};
 
 /// A bundle over the first 25 items: four dimensions, made by a formula instead of by training.
 pub(crate) fn bundle() -> Arc<Bundle> {
     let values = (0..25 * 4_u16).map(|i| f32::from(i * 37 % 23) / 11.5 - 1.0).collect();
-    let table = Arc::new(EmbeddingTable::parse(4, (0..25).map(ItemIdx).collect(), values).unwrap());
+    let table = EmbeddingTable::parse(4, (0..25).map(ItemIdx).collect(), values).unwrap();
     let config = IalsConfig { dimensions: 4, ..IalsConfig::default() };
     let width = RequestFeatures::width();
     let ranker = serde_json::json!({
@@ -20,11 +20,9 @@ pub(crate) fn bundle() -> Arc<Bundle> {
         "means": vec![0.5; width],
         "deviations": vec![1.0; width],
     });
-    let models = Models {
-        index: FrozenIndex::build(&table, &IndexConfig::default(), 1, &mut |_| ()).unwrap(),
-        embedding: IalsModel::from_parts(table, &config).unwrap(),
-        ranker: Some(serde_json::from_value(ranker).unwrap()),
-    };
+    let blend = Blend::of_model(Box::new(IalsModel::of_vectors(&table, &config).unwrap()));
+    let first_stage = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
+    let models = Models { ranker: Some(serde_json::from_value(ranker).unwrap()), ..first_stage };
     let provenance = Provenance {
         code_version: "test".to_owned(),
         arithmetic: "test".to_owned(),

@@ -4,7 +4,7 @@ use shortlist_types::{Budget, ItemIdx};
 use super::{Proposed, Source};
 use crate::{Degraded, RequestContext, Scratch, StageName};
 
-/// Items whose embeddings have the greatest inner product with the user's vector.
+/// Items whose joined vectors have the greatest inner product with the user's.
 #[derive(Debug)]
 pub(crate) struct Ann {
     pub(crate) ef_search: usize,
@@ -22,13 +22,13 @@ impl Source for Ann {
         budget: &dyn Budget,
         scratch: &mut Scratch,
     ) -> Proposed {
-        let (Some(models), Some(vector)) = (request.models, &request.user_vector) else {
-            return Proposed::default();
-        };
+        let space = request.models.and_then(|models| models.space.as_ref());
+        let query = request.taste.as_ref().and_then(|taste| taste.query.as_ref());
+        let Some((space, query)) = space.zip(query) else { return Proposed::default() };
         let eligible = |item: ItemIdx| request.is_eligible(item);
         let params = SearchParams::new(quota, self.ef_search);
         let allowed = Allowed::Predicate(&eligible);
-        match models.index.search(vector.as_slice(), params, allowed, budget, &mut scratch.search) {
+        match space.search(query.as_slice(), params, allowed, budget, &mut scratch.search) {
             Ok(found) => Proposed {
                 items: found.neighbors.iter().map(|neighbor| neighbor.item).collect(),
                 degraded: (!found.complete).then_some(Degraded::SourceTimeout),

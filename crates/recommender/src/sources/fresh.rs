@@ -1,10 +1,13 @@
-use shortlist_types::Budget;
+use std::cmp::Reverse;
+
+use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
 use crate::{RequestContext, Scratch, StageName};
 
-/// Items that appeared lately, the newest first: they have no vector yet and too few events to be
-/// popular, and would never be seen otherwise.
+/// Items that appeared lately: they have too few events to be popular, and a vector that was guessed from
+/// their attributes at best, and would hardly be seen otherwise. First come those that suit the user's
+/// taste best, then the newest.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     pub(crate) days: f64,
@@ -30,6 +33,11 @@ impl Source for Fresh {
             let age_days = request.now.seconds_since(entry.first_seen) / 86_400.0;
             age_days <= self.days && request.is_eligible(*item)
         });
-        Proposed::all(fresh.map(|(item, _)| item), quota)
+        let taste = request.models.zip(request.taste.as_ref());
+        let score = |item: ItemIdx| taste.and_then(|(models, taste)| models.score(taste, item));
+        let mut scored: Vec<_> = fresh.map(|(item, _)| (Reverse(score(item)), item)).collect();
+        // Stable: items without a score stay in order of age.
+        scored.sort_by_key(|(score, _)| *score);
+        Proposed::all(scored.into_iter().map(|(_, item)| item), quota)
     }
 }

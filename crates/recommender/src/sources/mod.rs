@@ -2,6 +2,7 @@
 
 mod ann;
 mod fresh;
+mod item_to_item;
 mod popular;
 
 use shortlist_types::{Budget, ItemIdx};
@@ -10,6 +11,7 @@ use crate::{Degraded, RequestContext, Scratch, StageName};
 
 pub(crate) use ann::Ann;
 pub(crate) use fresh::Fresh;
+pub(crate) use item_to_item::ItemToItem;
 pub(crate) use popular::Popular;
 
 /// Produces candidates for one request.

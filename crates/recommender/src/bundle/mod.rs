@@ -1,0 +1,230 @@
+//! Bundles: all that is learned, as files and back.
+
+mod blend_files;
+mod known_users_file;
+mod tensors;
+mod tower_files;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shortlist_embedding::{ContentTower, EmbeddingError};
+use shortlist_features::{FeatureSchema, RequestFeatures};
+use shortlist_ranking::LogisticRegression;
+use shortlist_retrieval::{FrozenIndex, RetrievalError};
+use shortlist_store::{BundleFolder, BundleId, LogReader, Registry, StoreError};
+
+use self::tower_files::TowerNames;
+use crate::{ItemSpace, Models, Provenance};
+
+/// Why a bundle cannot serve. What serves now goes on serving.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The files are damaged or cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file that every bundle has is not there.
+    #[error("the bundle has no file {file}")]
+    Missing {
+        /// Its name.
+        file: &'static str,
+    },
+    /// A file holds something else than its name says.
+    #[error("{file}: {reason}")]
+    Malformed {
+        /// Its name.
+        file: &'static str,
+        /// What was expected and what was got.
+        reason: String,
+    },
+    /// The neighbour index was refused.
+    #[error("{INDEX}: {0}")]
+    Index(#[from] RetrievalError),
+    /// The index holds other vectors than those that the models were fitted with.
+    #[error("{INDEX}: belongs to item vectors with fingerprint {got:#018x}, the bundle's models to {expected:#018x}")]
+    ForeignIndex {
+        /// Fingerprint of the vectors that the models go with.
+        expected: u64,
+        /// Fingerprint of the vectors that the index was built from.
+        got: u64,
+    },
+    /// The models of the first stage were refused.
+    #[error("{BLEND}: {0}")]
+    Embedding(#[from] EmbeddingError),
+    /// The ranker reads features that this build does not compute.
+    #[error("the bundle's ranker reads other features than this version computes, first {feature:?}: train again")]
+    ForeignFeatures {
+        /// The first one that differs.
+        feature: String,
+    },
+    /// The bundle was trained on another log: its numbers would mean other items.
+    #[error("the bundle was trained on another log than this store's: train again on this one")]
+    ForeignLog,
+}
+
+const BLEND: &str = "blend.json";
+const ITEM_VALUES: &str = "item_values.safetensors";
+const ITEM_TO_ITEM: &str = "item_to_item.safetensors";
+const KNOWN_USERS: &str = "known_users.safetensors";
+const INDEX: &str = "index.shortlist";
+const ITEM_TOWER: TowerNames = TowerNames { numbers: "item_tower.json", tensors: "item_tower.safetensors" };
+const USER_TOWER: TowerNames = TowerNames { numbers: "user_tower.json", tensors: "user_tower.safetensors" };
+const FEATURES: &str = "features.json";
+const RANKER: &str = "ranker.json";
+const PROVENANCE: &str = "provenance.json";
+const REPORT: &str = "report.json";
+
+/// All that is learned, as one immutable whole: models, feature schema, evaluation report,
+/// provenance. Published, promoted and rolled back together, so that the user vectors of one model
+/// never meet the item vectors of another.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Name, made from the content.
+    pub id: BundleId,
+    /// What requests read.
+    pub models: Models,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// How good it was on the later slice of time.
+    pub report: serde_json::Value,
+}
+
+impl Bundle {
+    /// A bundle's files by name. The same content gives the same bytes.
+    ///
+    /// # Errors
+    /// A part that does not serialise, or models without a ranker.
+    pub fn to_files(
+        models: &Models,
+        provenance: &Provenance,
+        report: &impl Serialize,
+    ) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
+        let ranker = models.ranker.as_ref().ok_or(BundleError::Missing { file: RANKER })?;
+        let mut files = blend_files::write(&models.blend, models.space.as_ref())?;
+        files.push((KNOWN_USERS, known_users_file::write(&models.known_users)?));
+        if let Some(space) = &models.space {
+            let mut index = Vec::new();
+            space.learned().write_to(&mut index).map_err(|error| malformed(INDEX, &error))?;
+            files.push((INDEX, index));
+        }
+        let towers =
+            [(ITEM_TOWER, models.space.as_ref().and_then(ItemSpace::tower)), (USER_TOWER, models.user_tower.as_ref())];
+        for (names, tower) in towers {
+            files.extend(tower.map(|tower| tower_files::write(tower, names)).transpose()?.into_iter().flatten());
+        }
+        files.extend([
+            (FEATURES, to_json(FEATURES, &FeatureSchema::current())?),
+            (RANKER, to_json(RANKER, ranker)?),
+            (PROVENANCE, to_json(PROVENANCE, provenance)?),
+            (REPORT, to_json(REPORT, report)?),
+        ]);
+        Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
+    }
+
+    /// Loads a published bundle, checks every part in full, and checks that it was trained on this log.
+    /// The index is mapped.
+    ///
+    /// # Errors
+    /// A missing or malformed file, features that this build does not compute, or
+    /// [`BundleError::ForeignLog`].
+    pub fn load(registry: &Registry, log: &LogReader, id: &BundleId) -> Result<Self, BundleError> {
+        let files = BundleFiles::Published(&registry.open(id)?);
+        let models = Models::of(&files)?;
+        let (provenance, report) = (files.json(PROVENANCE)?, files.json(REPORT)?);
+        let bundle = Self { id: id.clone(), models, provenance, report };
+        let chain = log.chain_at(bundle.provenance.log_seq)?;
+        if chain.map(Provenance::chain_text) != Some(bundle.provenance.log_chain.clone()) {
+            return Err(BundleError::ForeignLog);
+        }
+        Ok(bundle)
+    }
+}
+
+impl Models {
+    /// Reads the models from a bundle's files, as they are before it is published, and checks each.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
+        Self::of(&BundleFiles::Memory(files))
+    }
+
+    fn of(files: &BundleFiles<'_>) -> Result<Self, BundleError> {
+        let schema: FeatureSchema = files.json(FEATURES)?;
+        if let Some(feature) = schema.first_difference() {
+            return Err(BundleError::ForeignFeatures { feature });
+        }
+        let ranker: LogisticRegression = files.json(RANKER)?;
+        if ranker.features() != RequestFeatures::width() {
+            let reason = format!("expected {} weights, got {}", RequestFeatures::width(), ranker.features());
+            return Err(BundleError::Malformed { file: RANKER, reason });
+        }
+        let index = files.index()?;
+        let blend = blend_files::read(files, index.as_ref())?;
+        let known_users = known_users_file::read(files)?;
+        let item_tower = tower_files::read(files, ITEM_TOWER)?;
+        let user_tower = tower_files::read(files, USER_TOWER)?;
+        let dimensions = index.as_ref().map(FrozenIndex::dimensions);
+        for (names, tower) in [(ITEM_TOWER, &item_tower), (USER_TOWER, &user_tower)] {
+            let got = tower.as_ref().map(ContentTower::dimensions);
+            if got.is_some() && got != dimensions {
+                let reason = format!("expected vectors of {dimensions:?} dimensions, got {got:?}");
+                return Err(BundleError::Malformed { file: names.tensors, reason });
+            }
+        }
+        let space = index.map(|index| ItemSpace::new(index).with_tower(item_tower));
+        Ok(Self { blend, space, known_users, user_tower, ranker: Some(ranker) })
+    }
+}
+
+fn malformed(file: &'static str, reason: &impl ToString) -> BundleError {
+    BundleError::Malformed { file, reason: reason.to_string() }
+}
+
+/// Where a bundle's files are.
+enum BundleFiles<'a> {
+    /// About to be published.
+    Memory(&'a BTreeMap<String, Vec<u8>>),
+    Published(&'a BundleFolder),
+}
+
+impl<'a> BundleFiles<'a> {
+    fn bytes(&self, name: &'static str) -> Result<Cow<'a, [u8]>, BundleError> {
+        self.bytes_if_any(name)?.ok_or(BundleError::Missing { file: name })
+    }
+
+    /// For a part that not every bundle has.
+    fn bytes_if_any(&self, name: &'static str) -> Result<Option<Cow<'a, [u8]>>, BundleError> {
+        Ok(match self {
+            Self::Memory(files) => files.get(name).map(|bytes| Cow::Borrowed(bytes.as_slice())),
+            Self::Published(folder) => folder.read(name)?.map(Cow::Owned),
+        })
+    }
+
+    fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, BundleError> {
+        serde_json::from_slice(&self.bytes(name)?).map_err(|error| malformed(name, &error))
+    }
+
+    /// The index, mapped where there is a file; none if the blend has no vector model. Bundles are
+    /// written once and replaced as a whole.
+    fn index(&self) -> Result<Option<FrozenIndex>, BundleError> {
+        Ok(match self {
+            Self::Memory(_) => match self.bytes_if_any(INDEX)? {
+                Some(bytes) => Some(FrozenIndex::from_bytes(&bytes)?),
+                None => None,
+            },
+            Self::Published(folder) => match folder.path(INDEX)? {
+                Some(path) => Some(FrozenIndex::open(&path)?),
+                None => None,
+            },
+        })
+    }
+}
+
+fn to_json(name: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| malformed(name, &error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
