@@ -64,12 +64,13 @@ pub(crate) struct Sliced {
 /// Where the test ranks an item among sampled ones, so does validation: among as many that the user
 /// does not have.
 pub(crate) fn slice(benchmark: &Benchmark, slice: Slice, seed: u64) -> Result<Sliced, EvaluationError> {
-    let (train, held_out) = match (slice, &benchmark.valid) {
-        (Slice::File, Some(valid)) => (benchmark.train.clone(), valid.clone()),
-        (Slice::LeaveOneOut, _) => parts(holdout::leave_one_out(&benchmark.train, seed)),
-        (Slice::Random, _) => parts(holdout::random(&benchmark.train, SHARE, seed)?),
-        (Slice::Contiguous | Slice::File, _) => parts(holdout::contiguous(&benchmark.train, SHARE, seed)?),
+    let split = match (slice, &benchmark.valid) {
+        (Slice::File, Some(valid)) => holdout::Split { train: benchmark.train.clone(), held_out: valid.clone() },
+        (Slice::LeaveOneOut, _) => holdout::leave_one_out(&benchmark.train, seed),
+        (Slice::Random, _) => holdout::random(&benchmark.train, SHARE, seed)?,
+        (Slice::Contiguous | Slice::File, _) => holdout::contiguous(&benchmark.train, SHARE, seed)?,
     };
+    let holdout::Split { train, held_out } = split;
     let sampled = benchmark.negatives.as_ref().and_then(|negatives| negatives.iter().map(Vec::len).max());
     let (known, wanted) = (by_user(&train), by_user(&held_out));
     let mut users: Vec<u32> = wanted.keys().copied().filter(|user| known.contains_key(user)).collect();
@@ -106,10 +107,6 @@ pub(crate) fn slice(benchmark: &Benchmark, slice: Slice, seed: u64) -> Result<Sl
     };
     let cases: Vec<Case> = users.into_iter().map(case).filter(|case| !case.wanted.is_empty()).collect();
     Ok(Sliced { train, cases })
-}
-
-fn parts(split: holdout::Split) -> (Vec<(u32, u32)>, Vec<(u32, u32)>) {
-    (split.train, split.held_out)
 }
 
 /// Every user's items, ascending.

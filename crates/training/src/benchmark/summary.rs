@@ -50,6 +50,9 @@ pub(crate) struct Size {
     pub(crate) items: usize,
 }
 
+/// A metric of one list, given what was wanted.
+type Metric<'a> = dyn Fn(&[ItemIdx], &HashSet<ItemIdx>) -> Option<f64> + 'a;
+
 /// The lists of all users, on the way to their metrics.
 pub(crate) struct Lists {
     pub(crate) k: usize,
@@ -66,7 +69,7 @@ impl Lists {
         seed: u64,
     ) -> Result<RetrievalMetrics, EvaluationError> {
         let k = self.k;
-        let mean = |metric: &dyn Fn(&[ItemIdx], &HashSet<ItemIdx>) -> Option<f64>| {
+        let mean = |metric: &Metric<'_>| {
             let values: Vec<f64> = self.lists.iter().filter_map(|(list, wanted)| metric(list, wanted)).collect();
             bootstrap_mean(&values, BOOTSTRAP_SAMPLES, seed)
         };

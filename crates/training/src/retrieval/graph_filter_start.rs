@@ -43,9 +43,8 @@ impl GraphFilterStart {
 /// every item.
 fn usual_dimensions(items: usize) -> usize {
     match items {
-        ..8_192 => 64,
-        ..100_000 => 512,
-        ..1_000_000 => 128,
+        8_192..100_000 => 512,
+        100_000..1_000_000 => 128,
         _ => 64,
     }
 }
