@@ -132,6 +132,38 @@ fn one_odd_new_item_does_not_overturn_a_ranking_of_imported_ones() {
 }
 
 #[test]
+fn a_new_item_has_a_place_among_the_others_the_moment_it_is_put() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    ok(&["train", "--store", &store]);
+    let server = Server::start(&store);
+    // The catalogue entry of an item that people had, under another name.
+    let known = &server.list("user-3", 1)[0];
+    let (_, entry) = server.get(&format!("/v1/items/{known}"));
+    let similar = |item: &str| server.post("/v1/similar", &json!({"item_id": item, "k": 20})).1;
+    assert_eq!(server.put("/v1/items/twin", &json!({"attributes": entry["attributes"]})).0, 200);
+    assert_eq!(server.put("/v1/items/mute", &json!({"attributes": {}})).0, 200);
+    let of_twin = similar("twin");
+    assert_eq!((&of_twin["degraded"], ids(&of_twin).len()), (&json!([]), 20));
+    let category = |item: &String| server.get(&format!("/v1/items/{item}")).1["attributes"]["category"].clone();
+    let alike = ids(&of_twin).iter().filter(|item| category(item) == entry["attributes"]["category"]).count();
+    let items: Vec<String> = (1..=300).map(|number| format!("item-{number}")).collect();
+    let in_all = items.iter().filter(|item| category(item) == entry["attributes"]["category"]).count();
+    let by_chance = 20.0 * in_all as f64 / 300.0;
+    assert!(alike as f64 > 1.3 * by_chance, "{alike} of 20 are of its category, by chance {by_chance:.1}");
+    // Nothing is known of the other one, and that is said.
+    let of_mute = similar("mute");
+    assert_eq!((ids(&of_mute).len(), &of_mute["degraded"]), (0, &json!(["item_not_in_bundle"])));
+    let explained = server.post("/v1/recommend", &json!({"user_id": "user-3", "k": 100, "explain": true})).1;
+    let shown = explained["items"].as_array().unwrap().iter().find(|item| item["item_id"] == "twin").unwrap();
+    assert!(shown["explanation"]["retrieval_score"].is_number(), "{shown}");
+    // A server that starts anew knows it too: its place is made from the log.
+    drop(server);
+    let again = Server::start(&store);
+    assert_eq!(ids(&again.post("/v1/similar", &json!({"item_id": "twin", "k": 20})).1), ids(&of_twin));
+}
+
+#[test]
 fn a_damaged_bundle_costs_quality_and_not_the_service() {
     let folder = folder();
     let store = imported_store(&folder);

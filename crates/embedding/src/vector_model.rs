@@ -2,7 +2,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use shortlist_types::{Embedding, EmbeddingTable, InvalidInput, ItemIdx, Timestamp, UserIdx};
+use shortlist_types::{Embedding, EmbeddingTable, InvalidInput, ItemIdx, UserIdx};
 
 use crate::{
     EmbeddingError, FoldInScratch, GraphFilterConfig, GraphFilterModel, IalsConfig, IalsModel, Interactions, KnownUser,
@@ -30,7 +30,7 @@ pub trait VectorModel: Debug + Send + Sync {
         None
     }
 
-    /// The stored users of these histories `(user, time of the last event, events)`, ascending; none if
+    /// The stored users of these histories, ascending by user; none if
     /// users are folded in so fast that nothing is gained.
     fn known_users(&self, _histories: &[History]) -> Option<Result<KnownUsers, EmbeddingError>> {
         None
@@ -45,13 +45,11 @@ pub trait VectorModel: Debug + Send + Sync {
     }
 }
 
-/// What a user did until when.
+/// What a user did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     /// Who.
     pub user: UserIdx,
-    /// The time of his last event.
-    pub until: Timestamp,
     /// The items that he showed interest in, with weights.
     pub events: Vec<(ItemIdx, f32)>,
 }
@@ -162,9 +160,12 @@ impl VectorModel for IalsModel {
 
     fn known_users(&self, histories: &[History]) -> Option<Result<KnownUsers, EmbeddingError>> {
         let (mut scratch, mut users, mut values) = (FoldInScratch::default(), Vec::new(), Vec::new());
-        for History { user, until, events } in histories {
+        for History { user, events } in histories {
             if let Some(vector) = Self::fold_in(self, events.iter().copied(), &mut scratch) {
-                users.push((*user, *until, self.stiffness(events)));
+                let mut items: Vec<ItemIdx> = events.iter().map(|event| event.0).collect();
+                items.sort_unstable();
+                items.dedup();
+                users.push((*user, items, self.stiffness(events)));
                 values.extend_from_slice(vector.as_slice());
             }
         }

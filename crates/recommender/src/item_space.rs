@@ -70,11 +70,6 @@ impl ItemSpace {
         self.tower.as_ref()
     }
 
-    /// Items placed by their attributes.
-    pub fn guessed_len(&self) -> usize {
-        self.guessed.read().len()
-    }
-
     /// The item's vector. **Cost**: a binary search, and a look-up for an item that training never met.
     pub fn vector(&self, item: ItemIdx) -> Option<ItemVector<'_>> {
         let learned = self.learned.vector(item).map(ItemVector::Learned);
@@ -106,6 +101,7 @@ impl ItemSpace {
             return;
         }
         match tower.embed(attributes, scratch) {
+            Some(vector) if self.guessed.read().get(&item).is_some_and(|known| **known == *vector.as_slice()) => {}
             Some(vector) => match self.live.insert(item, vector.as_slice()) {
                 Ok(()) => {
                     self.guessed.write().insert(item, vector.as_slice().into());
@@ -138,11 +134,11 @@ impl ItemSpace {
     }
 
     /// Freezes what was placed lately, if there is enough of it, so that searches stay fast. Whoever owns
-    /// the threads calls this now and then.
-    ///
-    /// # Errors
-    /// As [`LiveIndex::freeze`]; nothing changes then.
-    pub fn freeze_if_due(&self, threads: usize) -> Result<(), RetrievalError> {
-        self.live.due().map_or(Ok(()), |freeze| self.live.freeze(freeze, threads))
+    /// the threads calls this now and then; it takes one of them.
+    pub fn keep_fast(&self) {
+        let frozen = self.live.due().map_or(Ok(()), |freeze| self.live.freeze(freeze, 1));
+        if let Err(error) = frozen {
+            tracing::error!(%error, "new items could not be frozen into the index; they are scanned");
+        }
     }
 }

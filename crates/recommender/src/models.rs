@@ -4,9 +4,12 @@ use shortlist_embedding::{Blend, ContentTower, EncoderScratch, ItemToItemModel, 
 use shortlist_features::{FeatureState, UserItem, UserState};
 use shortlist_ranking::LogisticRegression;
 use shortlist_retrieval::{FrozenIndex, IndexConfig};
-use shortlist_types::{Embedding, ItemIdx, Score, UserIdx};
+use shortlist_types::{Embedding, ItemIdx, LogRecord, Score, UserIdx};
 
 use crate::{BundleError, ItemSpace, ItemVector};
+
+/// Catalogue entries that are looked at under one guard of the state: a few milliseconds.
+pub(crate) const MET_AT_ONCE: usize = 1_024;
 
 /// The models of both stages, fitted together.
 #[derive(Debug)]
@@ -59,13 +62,24 @@ impl Models {
         let pair = |entry: &&UserItem| (entry.item, entry.interest);
         let events: Vec<_> = interests.iter().map(pair).collect();
         let taste = match number.and_then(|number| self.known_users.find(number)) {
-            Some(stored) => {
-                let since: Vec<_> = interests.iter().filter(|entry| entry.time > stored.until).map(pair).collect();
+            // Who took something back is folded in from what is left.
+            Some(stored) if stored.items.iter().all(|item| is_interest(user, *item)) => {
+                let is_new = |entry: &&&UserItem| stored.items.binary_search(&entry.item).is_err();
+                let since: Vec<_> = interests.iter().filter(is_new).map(pair).collect();
                 self.blend.taste_of_known(&stored, &since, &events, scratch)
             }
-            None => self.blend.taste(&events, scratch),
+            _ => self.blend.taste(&events, scratch),
         };
         taste.or_else(|| self.guess(user).map(Taste::of_query))
+    }
+
+    /// Keeps the places of items as a server does: call it with every record that `state` has taken in.
+    pub fn follow(&self, state: &FeatureState, record: &LogRecord, scratch: &mut EncoderScratch) {
+        if let (Some(space), LogRecord::ItemPut { item, .. }) = (&self.space, record)
+            && let Some(number) = state.catalog().find(item.item_id.as_str())
+        {
+            space.place(number, &item.attributes, scratch);
+        }
     }
 
     /// The query of a user of whom only attributes are known.
@@ -73,12 +87,13 @@ impl Models {
         self.user_tower.as_ref()?.embed(user.attributes(), &mut EncoderScratch::default())
     }
 
-    /// Places the items that appeared since this was last called by their attributes, as a server does
-    /// when they are put.
+    /// Places all items of the catalogue that training never met, as a server does before it swaps.
     pub fn meet_new_items(&self, state: &FeatureState) {
-        if let Some(space) = &self.space {
-            space.meet(state, usize::MAX);
+        let Some(space) = &self.space else { return };
+        while !space.meet(state, MET_AT_ONCE) {
+            space.keep_fast();
         }
+        space.keep_fast();
     }
 
     /// The item's joined vector, learned or guessed from its attributes.
@@ -91,4 +106,9 @@ impl Models {
         let vector = self.vector(item);
         self.blend.score(taste, item, vector.as_deref()).and_then(|score| Score::parse(score).ok())
     }
+}
+
+/// Whether the user still shows interest in the item; one of too many to be read at every request counts.
+fn is_interest(user: &UserState, item: ItemIdx) -> bool {
+    user.item(item).is_some_and(|entry| entry.interest > 0.0)
 }

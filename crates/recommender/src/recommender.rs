@@ -7,11 +7,9 @@ use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::BundleId;
 use shortlist_types::{Budget, InvalidInput, LogRecord, LogSeq, Timestamp};
 
+use crate::models::MET_AT_ONCE;
 use crate::similar::{Similar, similar};
 use crate::{Answer, Bundle, Models, Pipeline, Request, Scratch};
-
-/// Catalogue entries that a swap looks at under one guard of the state: a few milliseconds.
-const MET_AT_ONCE: usize = 1_024;
 
 /// Why a question got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +70,11 @@ impl Recommender {
                 self.snapshot.store(Arc::new(Snapshot { bundle: bundle.clone() }));
                 return;
             }
+            drop(state);
+            // New items by the thousand go into the index before there are too many to scan.
+            if let Some(space) = space {
+                space.keep_fast();
+            }
         }
     }
 
@@ -87,15 +90,12 @@ impl Recommender {
     pub fn apply(&self, records: &[(LogSeq, LogRecord)]) -> Result<(), FoldError> {
         let mut state = self.state.write();
         let snapshot = self.snapshot.load();
-        let space = snapshot.models().and_then(|models| models.space.as_ref());
         let mut scratch = EncoderScratch::default();
         records.iter().try_for_each(|(log_seq, record)| {
             state.apply(*log_seq, record)?;
             // A new item has a place among the others before its put is acknowledged.
-            if let (Some(space), LogRecord::ItemPut { item, .. }) = (space, record)
-                && let Some(number) = state.catalog().find(item.item_id.as_str())
-            {
-                space.place(number, &item.attributes, &mut scratch);
+            if let Some(models) = snapshot.models() {
+                models.follow(&state, record, &mut scratch);
             }
             Ok(())
         })

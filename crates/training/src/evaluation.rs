@@ -1,12 +1,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use shortlist_embedding::EncoderScratch;
 use shortlist_evaluation::{auc, bootstrap_difference, bootstrap_mean, log_loss, ndcg_at_k, recall_at_k};
 use shortlist_features::FeatureState;
 use shortlist_ranking::probability;
 use shortlist_recommender::{Bundle, Models, Pipeline, Request, Scratch};
 use shortlist_store::{LogReader, Store};
-use shortlist_types::{ItemIdx, LogSeq, Timestamp, Unlimited, UserIdx};
+use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx};
 
 use crate::decision::{Decision, evaluation_decisions};
 use crate::replay::replay_to_stops;
@@ -112,9 +113,11 @@ impl Evaluation<'_> {
         let mut scratch = Scratch::default();
         let mut asked = Vec::with_capacity(decisions.len());
         progress.begin("evaluating as served", Some(decisions.len() as u64));
-        replay_to_stops(log, &mut state, self.until, &stops, &mut |state, stop| {
+        let mut encoder = EncoderScratch::default();
+        let mut follow = |state: &FeatureState, record: &LogRecord| self.models.follow(state, record, &mut encoder);
+        self.models.meet_new_items(&state);
+        replay_to_stops(log, &mut state, self.until, &stops, &mut follow, &mut |state, stop| {
             let decision = &decisions[stop];
-            self.models.meet_new_items(state);
             asked.extend(self.ask(state, decision, warm.contains(&decision.user), &mut scratch)?);
             progress.at(stop as u64 + 1);
             Ok(())

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use shortlist_embedding::BlendConfig;
+use shortlist_embedding::{BlendConfig, EmbeddingError};
 use shortlist_features::FeatureState;
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline};
@@ -55,9 +55,6 @@ impl Setting<'_> {
         })?;
         progress.end(&format!("{} users, {} items", state.users().len(), state.catalog().len()));
         let blend = self.choose_blend(&mut state, progress)?;
-        if state.users().all(|(_, user)| user.interests().is_empty()) {
-            return Err(split.too_little("no positive event", split.log_from_time, split.ranker_from_time));
-        }
         let slice = timeline.between(split.ranker_from, split.evaluation_from);
         let decisions = training_decisions(slice, config.decisions_per_user, config.decisions_max, seed);
         if decisions.is_empty() {
@@ -87,8 +84,13 @@ impl Setting<'_> {
         let early = interactions(state);
         let cases = validation_cases(log, state, split.embeddings_until(), &decisions, progress)?;
         // Where nobody had done anything yet, nothing is compared.
-        let (early, cases) = early
-            .map_or_else(|_| Ok::<_, TrainingError>((interactions(state)?, Vec::new())), |early| Ok((early, cases)))?;
+        let (early, cases) = match early {
+            Err(TrainingError::Embedding(EmbeddingError::NoInteractions)) => {
+                let nothing = |_| split.too_little("no positive event", split.log_from_time, split.ranker_from_time);
+                (interactions(state).map_err(nothing)?, Vec::new())
+            }
+            early => (early?, cases),
+        };
         let validation =
             Validation { interactions: &early, cases: &cases, k: K, is_like_the_test: true, data: "the log" };
         Ok(choose(validation, &config.retrieval, seed, &mut Unkept, progress)?.blend)

@@ -39,7 +39,7 @@ pub(crate) fn fit_first_stage(
     models.known_users = models.blend.known_users(&long_histories(state))?;
     if let Some(space) = models.space.take() {
         let item_tower = item_tower(state, interactions, space.learned(), seed, progress)?;
-        models.user_tower = user_tower(state, interactions, &models.blend, seed, progress)?;
+        models.user_tower = user_tower(state, &models.blend, seed, progress)?;
         models.space = Some(space.with_tower(item_tower));
     }
     Ok(models)
@@ -53,9 +53,8 @@ const LONG_HISTORY: usize = 256;
 fn long_histories(state: &FeatureState) -> Vec<History> {
     let history = |(user, known): (UserIdx, &UserState)| {
         let interests = known.interests();
-        let until = interests.iter().map(|entry| entry.time).max()?;
         let events = interests.iter().map(|entry| (entry.item, entry.interest)).collect();
-        (interests.len() >= LONG_HISTORY).then_some(History { user, until, events })
+        (interests.len() >= LONG_HISTORY).then_some(History { user, events })
     };
     state.users().filter_map(history).collect()
 }
@@ -88,16 +87,16 @@ fn item_tower(
 /// Places users by their attributes; none if hardly any user has attributes.
 fn user_tower(
     state: &FeatureState,
-    interactions: &Interactions,
     blend: &Blend,
     seed: u64,
     progress: &mut dyn Progress,
 ) -> Result<Option<ContentTower>, TrainingError> {
     let mut scratch = TasteScratch::default();
-    let users = interactions.users();
-    let described = state.users().filter(|(_, user)| !user.attributes().is_empty() && !user.interests().is_empty());
-    let step = users.len().div_ceil(TOWER_USERS_MAX).max(1);
+    let described: Vec<_> =
+        state.users().filter(|(_, user)| !user.attributes().is_empty() && !user.is_empty()).collect();
+    let step = described.len().div_ceil(TOWER_USERS_MAX).max(1);
     let placed: Vec<_> = described
+        .into_iter()
         .step_by(step)
         .filter_map(|(_, user)| {
             let events: Vec<_> = user.interests().iter().map(|entry| (entry.item, entry.interest)).collect();

@@ -18,12 +18,14 @@ pub(crate) fn replay(
 }
 
 /// Folds up to `until` and stops just before each position of `stops` (ascending): `visit` gets the
-/// state as it was at that moment, and the number of the stop.
+/// state as it was at that moment, and the number of the stop. `follow` hears every record that was
+/// folded.
 pub(crate) fn replay_to_stops(
     log: &LogReader,
     state: &mut FeatureState,
     until: LogSeq,
     stops: &[LogSeq],
+    follow: &mut dyn FnMut(&FeatureState, &LogRecord),
     visit: &mut dyn FnMut(&FeatureState, usize) -> Result<(), TrainingError>,
 ) -> Result<(), TrainingError> {
     let mut next = 0;
@@ -35,5 +37,8 @@ pub(crate) fn replay_to_stops(
         Ok::<_, TrainingError>(())
     };
     visit_stops(state)?;
-    replay(log, state, until, &mut |state, _, _| visit_stops(state))
+    replay(log, state, until, &mut |state, _, record| {
+        follow(state, record);
+        visit_stops(state)
+    })
 }

@@ -3,10 +3,11 @@ use std::collections::HashSet;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, RequestFeatures};
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
-use shortlist_types::{ItemIdx, Unlimited};
+use shortlist_types::{ItemIdx, LogRecord, Unlimited};
 
 use crate::decision::Decision;
 use crate::first_stage::Setting;
@@ -42,9 +43,11 @@ pub(crate) fn training_rows(
         scratch: Scratch::default(),
     };
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
-    replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut |state, stop| {
+    let mut encoder = EncoderScratch::default();
+    let mut follow = |state: &FeatureState, record: &LogRecord| models.follow(state, record, &mut encoder);
+    models.meet_new_items(state);
+    replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut follow, &mut |state, stop| {
         progress.at(stop as u64 + 1);
-        models.meet_new_items(state);
         maker.add(state, &decisions[stop])
     })?;
     progress.end(&format!("{} rows from {} decisions", maker.rows.len(), decisions.len()));

@@ -91,6 +91,7 @@ pub fn train(
     let files = Bundle::to_files(&models, &provenance, &report)?;
     // What is judged is what a server will load, not what happens to be in memory.
     let published = Models::from_files(&files)?;
+    published.meet_new_items(&state);
     let gate = gate(&state, &pipeline, &published, &report, split.evaluation_from_time);
     let registry = store.registry();
     let bundle = registry.publish(&files, now, &mut |step: PublishStep| tracing::debug!(?step, "publishing"))?;

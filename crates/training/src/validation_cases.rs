@@ -24,7 +24,7 @@ pub(crate) fn validation_cases(
     progress.begin("gathering users to compare models on", Some(decisions.len() as u64));
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
     let mut cases = Vec::with_capacity(decisions.len());
-    replay_to_stops(log, state, until, &stops, &mut |state, stop| {
+    replay_to_stops(log, state, until, &stops, &mut |_, _| (), &mut |state, stop| {
         cases.extend(case(state, &decisions[stop]));
         progress.at(stop as u64 + 1);
         Ok(())

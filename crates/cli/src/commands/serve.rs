@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use shortlist_features::FeatureState;
 use shortlist_gateway::Service;
-use shortlist_recommender::{Bundle, Pipeline, Recommender, Snapshot};
+use shortlist_recommender::{Bundle, Pipeline, Recommender};
 use shortlist_store::{LogWriter, Store};
 use shortlist_training::Progress;
 use tokio::net::TcpListener;
@@ -135,7 +135,9 @@ fn watch_registry(
                 }
             };
             let snapshot = recommender.snapshot();
-            keep_search_fast(&snapshot);
+            if let Some(space) = snapshot.bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref()) {
+                space.keep_fast();
+            }
             let serving = snapshot.bundle.as_ref().map(|bundle| bundle.id.clone());
             if current == serving || current == refused {
                 continue;
@@ -157,15 +159,6 @@ fn watch_registry(
         }
     };
     Ok(std::thread::Builder::new().name("registry-watch".to_owned()).spawn(watch)?)
-}
-
-/// Freezes new items into the index once there are thousands of them. Until it is done they are scanned.
-fn keep_search_fast(snapshot: &Snapshot) {
-    let Some(space) = snapshot.bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref()) else { return };
-    // One thread: requests go on meanwhile.
-    if let Err(error) = space.freeze_if_due(1) {
-        tracing::error!(%error, "new items could not be frozen into the index; they are scanned");
-    }
 }
 
 /// Ends at the first SIGINT or SIGTERM; a second one ends the process at once.

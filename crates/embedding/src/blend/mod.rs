@@ -7,6 +7,8 @@ mod blend_config;
 mod fitted_blend;
 mod item_vectors;
 mod taste;
+#[cfg(test)]
+mod tests;
 mod usual_deviation;
 mod vector_part;
 

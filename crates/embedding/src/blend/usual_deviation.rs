@@ -8,6 +8,11 @@ const USERS: usize = 400;
 /// Items whose scores are looked at, evenly spread.
 const ITEMS: usize = 4_000;
 
+/// Least deviation that is divided by: weights over it stay finite.
+const DEVIATION_MIN: f32 = 1e-20;
+/// A deviation below this share of the mean is rounding.
+const ROUNDING: f64 = 1e-5;
+
 /// The standard deviation of a vector model's scores over the items, for the user in the middle.
 ///
 /// **Cost**: at most 1,600,000 inner products.
@@ -42,12 +47,14 @@ fn sampled(interactions: &Interactions) -> impl ParallelIterator<Item = Vec<(Ite
 fn standard_deviation(scores: impl Iterator<Item = f64> + Clone) -> f64 {
     let n = scores.clone().count().max(1) as f64;
     let mean = scores.clone().sum::<f64>() / n;
-    (scores.map(|score| (score - mean).powi(2)).sum::<f64>() / n).sqrt()
+    let deviation = (scores.map(|score| (score - mean).powi(2)).sum::<f64>() / n).sqrt();
+    // What is left of scores that are all alike is rounding, and must not get a vote.
+    if deviation > ROUNDING * mean.abs() { deviation } else { 0.0 }
 }
 
 /// The median of what is above zero; 1 where no user tells items apart.
 fn middle(mut deviations: Vec<f64>) -> f32 {
     deviations.retain(|deviation| deviation.is_normal());
     deviations.sort_unstable_by(f64::total_cmp);
-    deviations.get(deviations.len() / 2).map_or(1.0, |deviation| *deviation as f32).max(f32::MIN_POSITIVE)
+    deviations.get(deviations.len() / 2).map_or(1.0, |deviation| *deviation as f32).max(DEVIATION_MIN)
 }

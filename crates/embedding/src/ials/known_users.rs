@@ -1,4 +1,4 @@
-use shortlist_types::{InvalidInput, Timestamp, UserIdx};
+use shortlist_types::{InvalidInput, ItemIdx, UserIdx};
 
 use crate::EmbeddingError;
 
@@ -9,7 +9,8 @@ use crate::EmbeddingError;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KnownUsers {
     users: Vec<UserIdx>,
-    until: Vec<Timestamp>,
+    /// The items that each vector was folded in from, ascending.
+    items: Vec<Vec<ItemIdx>>,
     stiffness: Vec<f32>,
     values: Vec<f32>,
     dimensions: usize,
@@ -22,39 +23,39 @@ pub struct KnownUser<'a> {
     pub vector: &'a [f32],
     /// How hard it is to move him: what his events and the regularisation weighed, per component.
     pub stiffness: f32,
-    /// The time of the last event that the vector knows.
-    pub until: Timestamp,
+    /// The items that the vector was folded in from, ascending.
+    pub items: &'a [ItemIdx],
 }
 
 impl KnownUsers {
     /// Checks and keeps stored users. There may be none.
     ///
     /// # Errors
-    /// Lengths that do not fit, users that do not ascend, a value that is not finite, or a stiffness that
+    /// Lengths that do not fit, users or items that do not ascend, a value that is not finite, or a stiffness that
     /// is not above 0.
-    pub fn parse(users: Vec<(UserIdx, Timestamp, f32)>, values: Vec<f32>) -> Result<Self, EmbeddingError> {
+    pub fn parse(users: Vec<(UserIdx, Vec<ItemIdx>, f32)>, values: Vec<f32>) -> Result<Self, EmbeddingError> {
         let wrong = |reason: &str| Err(EmbeddingError::Parts(InvalidInput::new("known_users", reason.to_owned())));
         let dimensions = values.len() / users.len().max(1);
         if dimensions * users.len() != values.len() || (dimensions == 0 && !users.is_empty()) {
             return wrong("must have one row of values per user");
         }
-        if !users.is_sorted_by(|a, b| a.0 < b.0) {
+        if !users.is_sorted_by(|a, b| a.0 < b.0) || !users.iter().all(|user| user.1.is_sorted_by(|a, b| a < b)) {
             return wrong("must ascend without repeats");
         }
         // Written so that NaN fails too.
         if !users.iter().all(|user| user.2 > 0.0 && user.2.is_finite()) || !values.iter().all(|x| x.is_finite()) {
             return wrong("must hold finite values and a stiffness above 0");
         }
-        let until = users.iter().map(|user| user.1).collect();
         let stiffness = users.iter().map(|user| user.2).collect();
-        Ok(Self { users: users.into_iter().map(|user| user.0).collect(), until, stiffness, values, dimensions })
+        let (users, items) = users.into_iter().map(|(user, items, _)| (user, items)).unzip();
+        Ok(Self { users, items, stiffness, values, dimensions })
     }
 
     /// The stored user of this number. **Cost**: a binary search.
     pub fn find(&self, user: UserIdx) -> Option<KnownUser<'_>> {
         let row = self.users.binary_search(&user).ok()?;
         let vector = self.values.get(row * self.dimensions..(row + 1) * self.dimensions)?;
-        Some(KnownUser { vector, stiffness: *self.stiffness.get(row)?, until: *self.until.get(row)? })
+        Some(KnownUser { vector, stiffness: *self.stiffness.get(row)?, items: self.items.get(row)? })
     }
 
     /// Number of stored users.
@@ -67,10 +68,10 @@ impl KnownUsers {
         self.users.is_empty()
     }
 
-    /// User, time and stiffness of every row.
-    pub fn rows(&self) -> impl Iterator<Item = (UserIdx, Timestamp, f32)> {
-        let both = self.users.iter().zip(&self.until).zip(&self.stiffness);
-        both.map(|((user, until), stiffness)| (*user, *until, *stiffness))
+    /// User, items and stiffness of every row.
+    pub fn rows(&self) -> impl Iterator<Item = (UserIdx, &[ItemIdx], f32)> {
+        let both = self.users.iter().zip(&self.items).zip(&self.stiffness);
+        both.map(|((user, items), stiffness)| (*user, items.as_slice(), *stiffness))
     }
 
     /// All vectors, row-major.

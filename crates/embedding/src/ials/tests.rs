@@ -115,7 +115,7 @@ fn a_stored_user_without_new_events_stays_and_new_ones_move_him_to_the_minimum()
     let mut scratch = FoldInScratch::default();
     let events: Vec<_> = events_of(&interactions, 0).collect();
     let stiffness = model.stiffness(&events);
-    let stored = KnownUser { vector: &users[0], stiffness, until: shortlist_types::Timestamp::EPOCH };
+    let stored = KnownUser { vector: &users[0], stiffness, items: &[] };
     let same = model.moved(&stored, std::iter::empty(), &mut scratch).unwrap();
     assert_eq!(same.as_slice(), users[0]);
     // Fewer and more new events than dimensions: both forms of the solve.

@@ -1,17 +1,19 @@
 use shortlist_embedding::KnownUsers;
-use shortlist_types::{Timestamp, UserIdx};
+use shortlist_types::{ItemIdx, UserIdx};
 
 use super::tensors::{Tensors, Values, write as write_tensors};
 use super::{BundleError, BundleFiles, KNOWN_USERS, malformed};
 
-/// Times are microseconds since 1970, as two's complement.
+/// The items of all users one after the other; `lengths` says how many each has.
 pub(crate) fn write(known: &KnownUsers) -> Result<Vec<u8>, BundleError> {
     let users: Vec<u32> = known.rows().map(|(user, ..)| user.0).collect();
-    let until: Vec<u64> = known.rows().map(|(_, until, _)| until.as_micros().cast_unsigned()).collect();
+    let lengths: Vec<u64> = known.rows().map(|(_, items, _)| items.len() as u64).collect();
+    let items: Vec<u32> = known.rows().flat_map(|(_, items, _)| items).map(|item| item.0).collect();
     let stiffness: Vec<f32> = known.rows().map(|(_, _, stiffness)| stiffness).collect();
     let tensors = [
         ("users".to_owned(), Values::U32(&users)),
-        ("until".to_owned(), Values::U64(&until)),
+        ("lengths".to_owned(), Values::U64(&lengths)),
+        ("items".to_owned(), Values::U32(&items)),
         ("stiffness".to_owned(), Values::F32(&stiffness)),
         ("vectors".to_owned(), Values::F32(known.values())),
     ];
@@ -21,13 +23,22 @@ pub(crate) fn write(known: &KnownUsers) -> Result<Vec<u8>, BundleError> {
 pub(crate) fn read(files: &BundleFiles<'_>) -> Result<KnownUsers, BundleError> {
     let bytes = files.bytes(KNOWN_USERS)?;
     let tensors = Tensors::read(KNOWN_USERS, &bytes)?;
-    let (users, until, stiffness) = (tensors.u32("users")?, tensors.u64("until")?, tensors.f32("stiffness")?);
-    if until.len() != users.len() || stiffness.len() != users.len() {
-        return Err(malformed(KNOWN_USERS, &"expected a time and a stiffness for every user"));
+    let (users, stiffness) = (tensors.u32("users")?, tensors.f32("stiffness")?);
+    let (lengths, items) = (tensors.u64("lengths")?, tensors.u32("items")?);
+    let mut items = items.into_iter().map(ItemIdx);
+    let mut lists = Vec::with_capacity(users.len());
+    for length in &lengths {
+        let length = usize::try_from(*length).unwrap_or(usize::MAX);
+        let list: Vec<ItemIdx> = items.by_ref().take(length).collect();
+        if list.len() != length {
+            return Err(malformed(KNOWN_USERS, &"expected as many items as the lengths say"));
+        }
+        lists.push(list);
     }
-    let rows = users.into_iter().zip(until).zip(stiffness).map(|((user, until), stiffness)| {
-        let until = Timestamp::from_micros(until.cast_signed()).map_err(|error| malformed(KNOWN_USERS, &error))?;
-        Ok((UserIdx(user), until, stiffness))
-    });
-    Ok(KnownUsers::parse(rows.collect::<Result<_, BundleError>>()?, tensors.f32("vectors")?)?)
+    if lists.len() != users.len() || stiffness.len() != users.len() || items.next().is_some() {
+        return Err(malformed(KNOWN_USERS, &"expected a length and a stiffness for every user, and no other items"));
+    }
+    let rows = users.into_iter().map(UserIdx).zip(lists).zip(stiffness);
+    let rows = rows.map(|((user, items), stiffness)| (user, items, stiffness));
+    Ok(KnownUsers::parse(rows.collect(), tensors.f32("vectors")?)?)
 }

@@ -15,6 +15,8 @@ pub(crate) struct Fresh {
 
 /// Newest catalogue entries that one request looks at.
 const LOOKED_AT_MAX: usize = 2_000;
+/// Items between two looks at the budget.
+const SCORED: usize = 64;
 
 impl Source for Fresh {
     fn name(&self) -> StageName {
@@ -25,7 +27,7 @@ impl Source for Fresh {
         &self,
         request: &RequestContext<'_>,
         quota: usize,
-        _budget: &dyn Budget,
+        budget: &dyn Budget,
         _scratch: &mut Scratch,
     ) -> Proposed {
         let newest = request.state.catalog().iter().rev().take(LOOKED_AT_MAX);
@@ -35,7 +37,12 @@ impl Source for Fresh {
         });
         let taste = request.models.zip(request.taste.as_ref());
         let score = |item: ItemIdx| taste.and_then(|(models, taste)| models.score(taste, item));
-        let mut scored: Vec<_> = fresh.map(|(item, _)| (Reverse(score(item)), item)).collect();
+        // Without time to score them all, those not reached count as unscored.
+        let score = |(place, item): (usize, ItemIdx)| {
+            let late = place % SCORED == SCORED - 1 && budget.exhausted();
+            (Reverse(if late { None } else { score(item) }), item)
+        };
+        let mut scored: Vec<_> = fresh.map(|(item, _)| item).enumerate().map(score).collect();
         // Stable: items without a score stay in order of age.
         scored.sort_by_key(|(score, _)| *score);
         Proposed::all(scored.into_iter().map(|(_, item)| item), quota)

@@ -96,7 +96,14 @@ pub fn evaluate_retrieval(
     progress.end(&format!("{} items", all.items().len()));
 
     let world = ServedWorld::new(benchmark, progress)?;
-    let mut asked = Asked { benchmark, models: &models, world: &world, k, scratch: Scratch::default() };
+    let mut asked = Asked {
+        benchmark,
+        models: &models,
+        world: &world,
+        k,
+        users_of_item: &users_of_item,
+        scratch: Scratch::default(),
+    };
     let (lists, milliseconds_per_request) = asked.lists(clock, progress)?;
     let found_of_exact = asked.found_of_exact(&lists)?;
     let bytes_per_item = models.bytes() as f64 / all.items().len() as f64;
@@ -135,6 +142,7 @@ struct Asked<'a> {
     models: &'a Models,
     world: &'a ServedWorld<'a>,
     k: usize,
+    users_of_item: &'a HashMap<ItemIdx, usize>,
     scratch: Scratch,
 }
 
@@ -145,14 +153,19 @@ impl Asked<'_> {
         let cases = cases(benchmark);
         progress.begin("asking as served", Some(cases.len() as u64));
         let mut lists = Vec::with_capacity(cases.len());
-        let begin = clock();
+        let mut seconds = 0.0;
         for (place, (user, wanted, among)) in cases.into_iter().enumerate() {
+            let begin = clock();
             let retrieved = world.retrieve(models, user, k, &mut self.scratch)?;
+            seconds += clock() - begin;
             let list = match among {
                 None => retrieved.candidates.iter().take(k).map(|candidate| candidate.item).collect(),
                 Some(mut among) => {
-                    // Best first, of equals the lesser number; an item of no model comes last.
-                    among.sort_by_cached_key(|item| std::cmp::Reverse(retrieved.retrieval_score(*item)));
+                    // Best first, of equals the more popular; an item of no model comes last.
+                    among.sort_by_cached_key(|item| {
+                        let users = self.users_of_item.get(item).copied().unwrap_or(0);
+                        std::cmp::Reverse((retrieved.retrieval_score(*item), users))
+                    });
                     among.truncate(k);
                     among
                 }
@@ -161,7 +174,6 @@ impl Asked<'_> {
             lists.push((list, wanted));
             progress.at(place as u64 + 1);
         }
-        let seconds = clock() - begin;
         progress.end(&format!("{} users", lists.len()));
         let milliseconds = seconds * 1e3 / lists.len().max(1) as f64;
         Ok((Lists { k, lists }, milliseconds))
@@ -188,6 +200,9 @@ impl Asked<'_> {
                 None => lists.lists[place].0.iter().copied().collect(),
                 Some(_) => retrieved.candidates.iter().take(k).map(|candidate| candidate.item).collect(),
             };
+            if exact.is_empty() {
+                continue;
+            }
             shares += exact.intersection(&served).count() as f64 / exact.len().max(1) as f64;
             users += 1;
             self.scratch.reuse(retrieved);

@@ -87,13 +87,33 @@ pub fn choose(
     let scores = CandidateScores::of(validation.cases, &fitted);
     let usual: Vec<f32> = configs.iter().map(PartConfig::usual_weight).collect();
     let (found, ndcg) = blend_weights(&scores, &usual, validation.k);
-    let weights = if validation.is_like_the_test { found } else { half_way(&found, &usual) };
+    let (weights, ndcg) = if validation.is_like_the_test {
+        (found, ndcg)
+    } else {
+        let weights = half_way(&found, &usual);
+        let values = scores.ndcg(&weights, validation.k);
+        (weights, values.iter().sum::<f64>() / values.len() as f64)
+    };
     for (row, weight) in best_rows.into_iter().zip(&weights) {
         trials[row].weight = Some(*weight);
     }
     let blend = blend_of(configs, &weights);
     progress.end(&format!("{}: NDCG@{} {ndcg:.4}", blend.name(), validation.k));
     Ok(Choice { blend, ndcg, trials })
+}
+
+/// Tells apart what trials depend on beside the searched hyper-parameters: those that are not, and what
+/// models are compared on (FNV-1a).
+fn fingerprint(start: &PartConfig, cases: &[Case]) -> u64 {
+    let fixed = format!("{start:?}").into_bytes().into_iter().map(u64::from);
+    let of_case = |case: &Case| {
+        let mut wanted: Vec<u64> = case.wanted.iter().map(|item| u64::from(item.0)).collect();
+        wanted.sort_unstable();
+        let events = case.events.iter().map(|event| u64::from(event.0.0)).collect::<Vec<_>>();
+        [vec![case.allowed.len()], wanted, events].concat()
+    };
+    let all = fixed.chain(cases.iter().flat_map(of_case));
+    all.fold(0xcbf2_9ce4_8422_2325, |hash, value| (hash ^ value).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The best trial of one kind of model, fitted, and the rows of all of them.
@@ -112,7 +132,7 @@ fn best_of_kind(
         seconds_max: None,
         seed,
         metric: format!("ndcg_at_{k}"),
-        data_fingerprint: format!("{name}, {data}"),
+        data_fingerprint: format!("{name} {:016x}, {data}", fingerprint(start, cases)),
     };
     let mut study = Study::new(space(start)?, config)?;
     // The best so far stays fitted: it is needed again for the weights.

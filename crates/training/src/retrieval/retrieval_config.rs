@@ -29,10 +29,10 @@ pub struct RetrievalConfig {
     pub graph_filter: GraphFilterStart,
     /// Vectors by two towers under a softmax.
     pub softmax: SoftmaxConfig,
-    /// Neighbours by co-occurrence.
+    /// Neighbours by co-occurrence: a linear filter or a shrunk cosine.
     pub item_to_item: ItemToItemConfig,
     /// Neighbours by regression.
-    pub ease: ItemToItemConfig,
+    pub ease: EaseConfig,
 }
 
 /// Which models the first stage may be made of.
@@ -89,7 +89,7 @@ impl Default for RetrievalConfig {
             graph_filter: GraphFilterStart::default(),
             softmax: SoftmaxConfig::default(),
             item_to_item: ItemToItemConfig::LinearFilter(LinearFilterConfig::default()),
-            ease: ItemToItemConfig::Ease(EaseConfig::default()),
+            ease: EaseConfig::default(),
         }
     }
 }
@@ -110,6 +110,10 @@ impl RetrievalConfig {
         self.ials.with_density(1.0, 1.0).check().map_err(|error| error.within("ials"))?;
         self.graph_filter.with_items(1).check().map_err(|error| error.within("graph_filter"))?;
         self.softmax.check().map_err(|error| error.within("softmax"))?;
+        if matches!(self.item_to_item, ItemToItemConfig::Ease(_)) {
+            let reason = "must be linear_filter or co_occurrence: ease has a table of its own";
+            return Err(InvalidInput::new("kind", reason).within("item_to_item"));
+        }
         self.item_to_item.check().map_err(|error| error.within("item_to_item"))?;
         self.ease.check().map_err(|error| error.within("ease"))
     }
@@ -129,7 +133,7 @@ impl RetrievalConfig {
             PartConfig::Vectors(VectorModelConfig::GraphFilter(self.graph_filter.for_data(interactions)));
         let softmax = PartConfig::Vectors(VectorModelConfig::Softmax(self.softmax));
         let item_to_item = PartConfig::Rows(self.item_to_item);
-        let ease = PartConfig::Rows(self.ease);
+        let ease = PartConfig::Rows(ItemToItemConfig::Ease(self.ease));
         match self.model {
             RetrievalModel::Popularity => Vec::new(),
             RetrievalModel::Ials => vec![ials],

@@ -8,48 +8,53 @@ use crate::tuning::{Domain, Parameter, SearchSpace, Trial};
 
 /// How far from where it begins a strength is looked for, as a factor.
 const AROUND: f64 = 4.0;
+/// Greatest strength that a search goes to; no model takes more.
+const STRENGTH_MAX: f64 = 1e6;
 
 /// The hyper-parameters of a model that are worth a search, beginning with those it has.
 pub(crate) fn space(start: &PartConfig) -> Result<SearchSpace, InvalidInput> {
     let real = |name: &str, low: f64, high: f64, default: f64| {
-        Parameter::new(name, Domain::Uniform { low, high }, default.clamp(low, high))
-    };
-    let strength = |name: &str, low: f64, high: f64, default: f64| {
-        Parameter::new(name, Domain::LogUniform { low, high }, default.clamp(low, high))
+        Parameter::new(name, Domain::Uniform { low: low.min(default), high: high.max(default) }, default)
     };
     let around = |name: &str, default: f64| {
-        Parameter::new(name, Domain::LogUniform { low: default / AROUND, high: default * AROUND }, default)
+        let domain =
+            Domain::LogUniform { low: default / AROUND, high: (default * AROUND).min(STRENGTH_MAX.max(default)) };
+        // Zero is a choice of its own, and has no neighbours on a logarithmic scale.
+        if default > 0.0 { vec![Parameter::new(name, domain, default)] } else { Vec::new() }
     };
     let parameters = match start {
-        PartConfig::Vectors(VectorModelConfig::Ials(config)) => vec![
+        PartConfig::Vectors(VectorModelConfig::Ials(config)) => [
             around("unobserved_weight", config.unobserved_weight),
             around("regularization", config.regularization),
-            real("frequency_exponent", 0.5, 1.0, config.frequency_exponent),
-        ],
+            vec![real("frequency_exponent", 0.5, 1.0, config.frequency_exponent)],
+        ]
+        .concat(),
         PartConfig::Vectors(VectorModelConfig::GraphFilter(config)) => vec![
             real("user_exponent", 0.2, 0.6, config.user_exponent),
             real("item_exponent", 0.2, 0.6, config.item_exponent),
             real("target_exponent", 0.0, 0.6, config.target_exponent),
         ],
-        PartConfig::Vectors(VectorModelConfig::Softmax(config)) => vec![
+        PartConfig::Vectors(VectorModelConfig::Softmax(config)) => [
             around("temperature", config.temperature),
-            real("popularity_discount", 0.0, 1.0, config.popularity_discount),
-        ],
+            vec![real("popularity_discount", 0.0, 1.0, config.popularity_discount)],
+        ]
+        .concat(),
         PartConfig::Rows(ItemToItemConfig::LinearFilter(config)) => vec![
             real("user_exponent", 0.4, 1.2, config.user_exponent),
             real("source_exponent", 0.2, 0.8, config.source_exponent),
             real("target_exponent", 0.0, 0.6, config.target_exponent),
         ],
         PartConfig::Rows(ItemToItemConfig::CoOccurrence(config)) => {
-            vec![strength("shrinkage", 0.1, 1e3, config.shrinkage)]
+            vec![real("shrinkage", 0.0, 100.0, config.shrinkage)]
         }
-        PartConfig::Rows(ItemToItemConfig::Ease(config)) => vec![
+        PartConfig::Rows(ItemToItemConfig::Ease(config)) => [
             around("l2", config.l2),
-            real("user_degree_exponent", 0.0, 1.0, config.user_degree_exponent),
-            real("item_ridge_exponent", 0.0, 1.0, config.item_ridge_exponent),
-        ],
+            vec![real("user_degree_exponent", 0.0, 1.0, config.user_degree_exponent)],
+            vec![real("item_ridge_exponent", 0.0, 1.0, config.item_ridge_exponent)],
+        ]
+        .concat(),
     };
-    SearchSpace::parse(parameters)
+    SearchSpace::parse(parameters).map_err(|error| error.within(start.name()))
 }
 
 /// `start` with the values of a trial; the reason if the model refuses them.
