@@ -2,7 +2,7 @@
 //! compared on what users wanted next, and blended by what each adds.
 //!
 //! The way: [`Case`]s to compare on -> each model kind's hyper-parameters by a search ->
-//! [`CandidateScores`] of the best of each -> weights -> one [`shortlist_embedding::BlendConfig`].
+//! `CandidateScores` of the best of each -> weights -> one [`shortlist_embedding::BlendConfig`].
 
 mod blend_weights;
 mod candidate_scores;
