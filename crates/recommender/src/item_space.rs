@@ -106,7 +106,7 @@ impl ItemSpace {
                 Ok(()) => {
                     self.guessed.write().insert(item, vector.as_slice().into());
                 }
-                // It stays known to the other sources; the next freeze makes room.
+                // The other sources still know it, and its next put tries again.
                 Err(error) => tracing::warn!(item = item.0, %error, "a new item could not be placed"),
             },
             None => {
