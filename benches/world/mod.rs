@@ -173,7 +173,7 @@ fn learn(
 fn provenance(head: LogHead, end: Timestamp) -> Provenance {
     Provenance {
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        arithmetic: "fixed lanes".to_owned(),
+        arithmetic: "first stage: kernels by CPU; else fixed lanes".to_owned(),
         seed: SEED,
         log_seq: head.log_seq,
         log_chain: Provenance::chain_text(head.chain),

@@ -79,7 +79,7 @@ pub fn train(
 
     let provenance = Provenance {
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        arithmetic: "fixed lanes".to_owned(),
+        arithmetic: "first stage: kernels by CPU; else fixed lanes".to_owned(),
         seed,
         log_seq: head.log_seq,
         log_chain: Provenance::chain_text(head.chain),
