@@ -68,7 +68,8 @@ fn items_and_users_that_training_never_met_are_found_by_their_attributes() {
     assert_eq!(report["new_items"]["items"], 40);
     let (recall, random) = (mean(&report, "/new_items/recall/mean"), mean(&report, "/new_items/random_recall"));
     assert!(recall > 3.0 * random, "{recall} {random}");
-    assert!(mean(&report, "/new_items/candidate_recall/mean") > 0.5, "{report}");
+    // Beside all other items: a tenth would be among them by chance.
+    assert!(mean(&report, "/new_items/candidate_recall/mean") > 0.3, "{report}");
     assert_eq!(report["new_users"]["users"], 30);
     assert!(mean(&report, "/new_users/ndcg_over_popularity/low") > 0.0, "{report}");
     let mut again = ok_json(&args);
