@@ -73,7 +73,9 @@ pub fn write_jsonl(file: &Path, records: &[LogRecord]) {
             LogRecord::Event(event) => ("event", serde_json::to_value(event), None),
             LogRecord::ItemPut { timestamp, item } => ("item", serde_json::to_value(item), Some(timestamp)),
             LogRecord::UserPut { timestamp, user } => ("user", serde_json::to_value(user), Some(timestamp)),
-            LogRecord::ItemDelete { .. } | LogRecord::UserDelete { .. } => return String::new(),
+            LogRecord::ItemDelete { .. } | LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => {
+                return String::new();
+            }
         };
         let value = value.as_mut().expect("a record serialises");
         value["kind"] = kind.into();

@@ -39,7 +39,8 @@ pub struct FeatureState {
     catalog: Catalog,
     stats: Vec<ItemStats>,
     user_ids: HashMap<UserId, UserIdx>,
-    user_names: Vec<UserId>,
+    /// `None` for a user who was erased: his number stays taken.
+    user_names: Vec<Option<UserId>>,
     users: Vec<UserState>,
     popular: Leaderboard,
     totals: Totals,
@@ -111,6 +112,15 @@ impl FeatureState {
                     (entry.attributes, entry.labels, entry.described) = (Attributes::default(), Box::default(), false);
                 }
             }
+            LogRecord::Erased { timestamp, item_id, new_user } => {
+                if let Some(item_id) = item_id {
+                    self.catalog.intern(item_id, *timestamp).ok_or(FoldError::Full)?;
+                    self.latest = self.latest.max(Some(*timestamp));
+                }
+                if *new_user {
+                    self.add_user(None)?;
+                }
+            }
         }
         self.stats.resize_with(self.catalog.len(), ItemStats::default);
         self.label_positives.resize(self.catalog.labels_len(), [0; DAY_PARTS]);
@@ -175,12 +185,26 @@ impl FeatureState {
         if let Some(index) = self.user_ids.get(id) {
             return Ok(*index);
         }
+        let index = self.add_user(Some(id.clone()))?;
+        self.user_ids.insert(id.clone(), index);
+        Ok(index)
+    }
+
+    fn add_user(&mut self, name: Option<UserId>) -> Result<UserIdx, FoldError> {
         let full = self.users.len() >= ENTITIES_MAX;
         let index = u32::try_from(self.users.len()).ok().filter(|_| !full).map(UserIdx).ok_or(FoldError::Full)?;
-        self.user_ids.insert(id.clone(), index);
-        self.user_names.push(id.clone());
+        self.user_names.push(name);
         self.users.push(UserState::default());
         Ok(index)
+    }
+
+    /// Forgets a user whose records were erased: his name, his description, and all that he did. His
+    /// number stays taken. What he added to the counters of items stays until the state is folded anew.
+    pub fn forget(&mut self, id: &str) {
+        if let Some(index) = self.user_ids.remove(id) {
+            self.user_names[index.as_usize()] = None;
+            self.users[index.as_usize()] = UserState::default();
+        }
     }
 
     /// Position of the last record that was applied.
@@ -218,9 +242,9 @@ impl FeatureState {
         self.user_ids.get(id).copied()
     }
 
-    /// The name of the user with number `index`.
+    /// The name of the user with number `index`; none if he was erased.
     pub fn user_id(&self, index: UserIdx) -> Option<&UserId> {
-        self.user_names.get(index.as_usize())
+        self.user_names.get(index.as_usize())?.as_ref()
     }
 
     /// All users in order of number.
@@ -323,6 +347,27 @@ mod tests {
             event("u", "a", "click", 3),
         ];
         assert!(!fold(&records).catalog().is_recommendable(ItemIdx(0)));
+    }
+
+    #[test]
+    fn an_erased_user_keeps_the_numbers_of_the_others() {
+        let timestamp = Timestamp::from_seconds(1).unwrap();
+        let whole = [event("u1", "a", "click", 1), event("u2", "b", "click", 1), event("u1", "c", "click", 1)];
+        let erased = |item: &str, new_user| LogRecord::Erased {
+            timestamp,
+            item_id: Some(ItemId::parse(item).unwrap()),
+            new_user,
+        };
+        let state = fold(&[erased("a", true), whole[1].clone(), erased("c", false)]);
+        assert_eq!(state.user_index("u2"), fold(&whole).user_index("u2"));
+        assert_eq!(state.catalog().find("c"), fold(&whole).catalog().find("c"));
+        assert!(state.user("u1").is_none() && state.user_id(UserIdx(0)).is_none());
+        let mut forgotten = fold(&whole);
+        forgotten.forget("u1");
+        assert!(forgotten.user("u1").is_none() && forgotten.user_id(UserIdx(0)).is_none());
+        assert_eq!(forgotten.users().len(), 2);
+        forgotten.apply(LogSeq(4), &event("u1", "a", "click", 2)).unwrap();
+        assert_eq!(forgotten.user_index("u1"), Some(UserIdx(2)));
     }
 
     #[test]

@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 
 use shortlist_types::Timestamp;
 
-use crate::bundle_manifest::BundleManifest;
+use crate::bundles::folder;
+use crate::bundles::manifest::BundleManifest;
+use crate::bundles::registry_file::RegistryFile;
 use crate::file_lock::FileLock;
 use crate::limits::{BUNDLES_MAX, REGISTRY_WAIT};
-use crate::registry_file::RegistryFile;
-use crate::{BundleFolder, BundleId, PublishStep, StoreError, bundle_folder};
+use crate::{BundleFolder, BundleId, PublishStep, StoreError};
 
 const REGISTRY_FILE: &str = "registry.json";
 const LOCK_FILE: &str = "registry.lock";
@@ -65,16 +66,16 @@ impl Registry {
         let id = BundleId::of_manifest(&manifest);
         self.create_folder()?;
         let _lock = self.lock()?;
-        bundle_folder::remove_staging(&self.bundles)?;
+        folder::remove_staging(&self.bundles)?;
         on_step(PublishStep::Started { id: id.clone() });
         let mut registry = RegistryFile::read(&self.file)?;
         // Bundles whose folder was removed by hand are forgotten.
-        registry.published.retain(|known, _| bundle_folder::path_of(&self.bundles, known).is_dir());
+        registry.published.retain(|known, _| folder::path_of(&self.bundles, known).is_dir());
         if registry.published.len() >= BUNDLES_MAX && !registry.published.contains_key(&id) {
             return Err(StoreError::TooManyBundles);
         }
         if self.open(&id).and_then(|folder| folder.verify()).is_err() {
-            bundle_folder::write(&self.bundles, &id, files, &manifest, on_step)?;
+            folder::write(&self.bundles, &id, files, &manifest, on_step)?;
         }
         if !registry.published.contains_key(&id) {
             registry.published.insert(id.clone(), now);
@@ -154,7 +155,7 @@ impl Registry {
         let current = registry.current.map(|promotion| promotion.bundle);
         let published = registry.published.into_iter();
         let mut list: Vec<_> = published
-            .filter(|(id, _)| bundle_folder::path_of(&self.bundles, id).is_dir())
+            .filter(|(id, _)| folder::path_of(&self.bundles, id).is_dir())
             .map(|(id, published_at)| BundleInfo { current: current.as_ref() == Some(&id), id, published_at })
             .collect();
         list.sort_by(|a, b| a.published_at.cmp(&b.published_at).then_with(|| a.id.cmp(&b.id)));

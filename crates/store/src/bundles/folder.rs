@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle_id::{sha256_hex, sha256_of_file};
-use crate::bundle_manifest::{BundleFile, BundleManifest, MANIFEST_FILE, MANIFEST_FORMAT};
+use crate::bundles::manifest::{BundleFile, BundleManifest, MANIFEST_FILE, MANIFEST_FORMAT};
 use crate::durable_file::{read_bounded, rename_synced, sync_dir, write_synced};
 use crate::limits::MANIFEST_BYTES_MAX;
+use crate::sha256::{sha256_hex, sha256_of_file};
 use crate::{BundleDamage, BundleId, PublishStep, StoreError};
 
 const STAGING_PREFIX: &str = ".tmp-";
