@@ -144,13 +144,12 @@ impl Server {
 
     /// GET: status and body.
     pub fn get(&self, path: &str) -> (u16, Value) {
-        let response = agent().get(format!("{}{path}", self.url)).call();
-        answer(response)
+        get_json(&format!("{}{path}", self.url))
     }
 
     /// POST of JSON: status and body.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        answer(agent().post(format!("{}{path}", self.url)).send_json(body))
+        post_json(&format!("{}{path}", self.url), body)
     }
 
     /// PUT of JSON: status and body.
@@ -208,6 +207,16 @@ impl Drop for Server {
 pub fn ids(answer: &Value) -> Vec<String> {
     let items = answer["items"].as_array().unwrap_or_else(|| panic!("no items in {answer}"));
     items.iter().map(|item| item["item_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// GET: status and body.
+pub fn get_json(url: &str) -> (u16, Value) {
+    answer(agent().get(url).call())
+}
+
+/// POST of JSON: status and body.
+pub fn post_json(url: &str, body: &Value) -> (u16, Value) {
+    answer(agent().post(url).send_json(body))
 }
 
 fn agent() -> ureq::Agent {

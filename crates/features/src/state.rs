@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::ENTITIES_MAX;
 use shortlist_types::{Attributes, Event, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, User, UserId, UserIdx};
 
@@ -30,14 +31,18 @@ pub enum FoldError {
 ///
 /// **Cost**: applying an event takes about a microsecond; memory is 64 bytes per item and 32 bytes
 /// per (user, item) touched, besides ids, attributes and what [`Catalog::items_with`] keeps.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// What is marked `skip` is not in a checkpoint: [`Self::read_from`] makes it again from the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureState {
-    event_types: Arc<EventTypes>,
+    #[serde(skip)]
+    pub(crate) event_types: Arc<EventTypes>,
     log_seq: LogSeq,
     /// Latest time of an event.
     latest: Option<Timestamp>,
-    catalog: Catalog,
+    pub(crate) catalog: Catalog,
     stats: Vec<ItemStats>,
+    #[serde(skip)]
     user_ids: HashMap<UserId, UserIdx>,
     /// `None` for a user who was erased: his number stays taken.
     user_names: Vec<Option<UserId>>,
@@ -51,7 +56,7 @@ pub struct FeatureState {
 }
 
 /// Sums over all items.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Totals {
     pub(crate) positives: u64,
     pub(crate) negatives: u64,
@@ -196,6 +201,14 @@ impl FeatureState {
         self.user_names.push(name);
         self.users.push(UserState::default());
         Ok(index)
+    }
+
+    /// Makes what a checkpoint leaves out.
+    pub(crate) fn complete(&mut self, event_types: Arc<EventTypes>) {
+        self.event_types = event_types;
+        self.catalog.complete();
+        let named = (0..).map(UserIdx).zip(&self.user_names);
+        self.user_ids = named.filter_map(|(index, name)| Some((name.clone()?, index))).collect();
     }
 
     /// Forgets a user whose records were erased: his name, his description, and all that he did. His

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! shortlist.db     the log, a SQLite file in WAL mode; any SQL tool can read it
+//! checkpoints/     states of the fold, so that a start replays only what came after the newest
 //! log.lock         held by the one process that appends
 //! bundles/b-<id>/  immutable, named by content, checksummed
 //! registry.json    which bundle is current, which ones were before
@@ -15,9 +16,11 @@
 //! A trainer reads beside it through a [`LogReader`] and publishes through the [`Registry`], which
 //! the server watches.
 
+mod backup;
 mod bundles;
 mod checkpoints;
 mod clock;
+mod config;
 mod connection;
 mod durable_file;
 mod error;
@@ -26,15 +29,19 @@ pub mod limits;
 mod log;
 mod sha256;
 mod store;
+mod store_info;
 #[cfg(test)]
 mod testing;
 
+pub use backup::Copied;
 pub use bundles::{BundleFolder, BundleId, BundleInfo, PublishStep, Registry};
 pub use checkpoints::Checkpoint;
 pub use clock::Clock;
+pub use config::StoreConfig;
 pub use error::{BundleDamage, RecordDamage, StoreError};
 pub use log::{
     AppendCount, Appended, Apply, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport, LogWriter,
     Pin, Retention, Salvaged,
 };
 pub use store::Store;
+pub use store_info::StoreInfo;

@@ -12,6 +12,8 @@ pub const READ_SPAN_MAX: u64 = 65_536;
 pub const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Records committed together; what waits beyond it goes into the next transaction.
 pub const GROUP_RECORDS_MAX: usize = 8_192;
+/// Rows of a copy in one transaction, and in one read.
+pub const COPIED_TOGETHER_MAX: i64 = 16_384;
 /// Damaged records that a report names; further ones are counted.
 pub const DAMAGES_TOLD_MAX: usize = 20;
 /// Bytes of payload that may wait for the writer; beyond it a submission is refused as busy.

@@ -137,8 +137,12 @@ impl Store {
         self.clock.now()
     }
 
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.dir.join(LOG_FILE)
+    }
+
     pub(crate) fn connect(&self) -> Result<rusqlite::Connection, StoreError> {
-        connection::open(&self.dir, &self.dir.join(LOG_FILE))
+        connection::open(&self.dir, &self.log_path())
     }
 }
 
