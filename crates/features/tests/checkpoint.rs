@@ -28,7 +28,10 @@ fn record(n: u32) -> LogRecord {
     let item_id = ItemId::parse(&format!("item-{}", n * 7 % 41)).unwrap();
     let user_id = UserId::parse(&format!("user-{}", n * 5 % 17)).unwrap();
     match n % 12 {
-        0 => LogRecord::ItemPut { timestamp, item: Item { item_id, attributes: attributes(n), available: n % 5 != 0 } },
+        0 => LogRecord::ItemPut {
+            timestamp,
+            item: Item { item_id, attributes: attributes(n), available: !n.is_multiple_of(5) },
+        },
         1 => LogRecord::UserPut { timestamp, user: User { user_id, attributes: attributes(n) } },
         2 if n % 36 == 2 => LogRecord::ItemDelete { timestamp, item_id },
         3 if n % 60 == 3 => LogRecord::UserDelete { timestamp, user_id },
