@@ -61,7 +61,8 @@ fn an_erased_user_is_nowhere_and_the_others_stay_what_they_were() {
     let before = server.list("user-3", 5);
     server.put(&format!("/v1/users/{NAME}"), &json!({"attributes": {"city": "Paris"}}));
     for n in 0..30 {
-        let event = json!({"event_id": format!("rare-{n}"), "user_id": NAME, "item_id": "item-7", "event_type": "hide"});
+        let event =
+            json!({"event_id": format!("rare-{n}"), "user_id": NAME, "item_id": "item-7", "event_type": "hide"});
         assert_eq!(server.post("/v1/events", &event).0, 200);
     }
     let exported = ok(&["log", "export", "--store", &store, "--user", NAME]);
@@ -115,7 +116,8 @@ fn a_damaged_record_is_named_the_start_refused_and_the_rest_saved() {
     let salvaged = ok_json(&["log", "salvage", "--store", &store, "--to", &saved, "--json"]);
     assert_eq!((&salvaged["lost"], &salvaged["unchecked"]), (&json!(1), &json!(1)), "{salvaged}");
     ok(&["log", "verify", "--store", &saved]);
-    let records = |store: &str| ok_json(&["store", "info", "--store", store, "--json"])["last_log_seq"].as_u64().unwrap();
+    let records =
+        |store: &str| ok_json(&["store", "info", "--store", store, "--json"])["last_log_seq"].as_u64().unwrap();
     assert_eq!(records(&saved) + 1, records(&store));
     Server::start(&saved);
     let error = fails(1, &["log", "salvage", "--store", &store, "--to", &saved]);
@@ -148,7 +150,9 @@ fn what_is_not_ours_to_open_is_left_alone_with_the_way_out() {
     let server = Server::start(&store);
     let second = fails(1, &["serve", "--store", &store, "--listen", "127.0.0.1:0"]);
     assert!(second.contains("another process, such as a running server, owns the log"), "{second}");
-    for command in [&["log", "erase", "--store", &store, "--user", "u"][..], &["import", "csv", &store, "--store", &store]] {
+    for command in
+        [&["log", "erase", "--store", &store, "--user", "u"][..], &["import", "csv", &store, "--store", &store]]
+    {
         let error = fails(1, command);
         assert!(!error.is_empty());
     }
@@ -157,7 +161,10 @@ fn what_is_not_ours_to_open_is_left_alone_with_the_way_out() {
     database(&store).pragma_update(None, "user_version", 3).unwrap();
     for command in ["serve", "train"] {
         let error = fails(1, &[command, "--store", &store]);
-        assert!(error.contains("written by a newer version (format 3, this one knows 2); upgrade shortlist"), "{error}");
+        assert!(
+            error.contains("written by a newer version (format 3, this one knows 2); upgrade shortlist"),
+            "{error}"
+        );
     }
     let foreign = path(&folder, "foreign");
     std::fs::create_dir(&foreign).unwrap();

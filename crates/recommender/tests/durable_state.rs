@@ -22,7 +22,12 @@ struct World {
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open_or_create(folder.path()).unwrap();
-    let config = MarketConfig { users: 60, items: 90, events: 4_000, ..MarketConfig::new(5, Timestamp::parse("2026-06-01T00:00:00Z").unwrap()) };
+    let config = MarketConfig {
+        users: 60,
+        items: 90,
+        events: 4_000,
+        ..MarketConfig::new(5, Timestamp::parse("2026-06-01T00:00:00Z").unwrap())
+    };
     let records = Marketplace::generate(&config).unwrap().records;
     store.lock_log().unwrap().append(&records[..usize::try_from(RECORDS).unwrap()]).unwrap();
     let state = DurableState::new(store.clone(), Arc::default());
@@ -133,7 +138,8 @@ fn an_erased_user_is_in_no_checkpoint_and_the_others_keep_their_numbers() {
         for entry in std::fs::read_dir(world.store.dir().join("checkpoints")).into_iter().flatten() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
             // Names end where the next field begins.
-            let found = bytes.windows(name.len() + 1).any(|at| at.starts_with(name) && !at[name.len()].is_ascii_digit());
+            let found =
+                bytes.windows(name.len() + 1).any(|at| at.starts_with(name) && !at[name.len()].is_ascii_digit());
             assert!(!found, "a checkpoint of a log cut at {cut} holds him");
         }
         let after = world.state.restore(&mut |_| ()).unwrap();

@@ -18,8 +18,12 @@ pub const COPIED_TOGETHER_MAX: i64 = 16_384;
 pub const DAMAGES_TOLD_MAX: usize = 20;
 /// Bytes of payload that may wait for the writer; beyond it a submission is refused as busy.
 pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Records between two calls of an import's progress.
-pub const PROGRESS_EVERY: u64 = 10_000;
+/// Records of an import that are encoded, and then inserted, in one go.
+pub const IMPORTED_TOGETHER_MAX: usize = 16_384;
+/// Pages of the WAL from which a thread beside the writer moves them into the database.
+pub const WAL_PAGES_MOVED: i32 = 1_000;
+/// Pages of the WAL from which the writer sees to it that the WAL begins anew.
+pub const WAL_PAGES_MAX: i32 = 8_000;
 /// How long a statement waits for another process inside SQLite before it gives up.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// How long a publish or promote waits for another one before it gives up.

@@ -12,6 +12,11 @@ use crate::{Clock, LogAppender, LogReader, Registry, StoreError};
 const LOG_FILE: &str = "shortlist.db";
 const LOG_LOCK_FILE: &str = "log.lock";
 
+/// Where the log of a store is.
+pub(crate) fn log_path(dir: &Path) -> PathBuf {
+    dir.join(LOG_FILE)
+}
+
 /// One store directory. Opening it takes no lock: many processes may read beside the one that appends.
 ///
 /// ```
@@ -138,7 +143,7 @@ impl Store {
     }
 
     pub(crate) fn log_path(&self) -> PathBuf {
-        self.dir.join(LOG_FILE)
+        log_path(&self.dir)
     }
 
     pub(crate) fn connect(&self) -> Result<rusqlite::Connection, StoreError> {

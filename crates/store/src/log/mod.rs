@@ -14,6 +14,7 @@ mod retention;
 mod salvage;
 mod space;
 mod verify;
+mod wal_mover;
 mod write_queue;
 mod writer;
 

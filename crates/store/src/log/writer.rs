@@ -8,6 +8,7 @@ use shortlist_types::{LogRecord, LogSeq};
 
 use crate::log::encoded_record::EncodedRecord;
 use crate::log::space::SpaceGate;
+use crate::log::wal_mover::WalMover;
 use crate::log::write_queue::{Done, Submission, Work, WriteQueue};
 use crate::{Appended, LogAppender, StoreError};
 
@@ -28,10 +29,11 @@ impl LogWriter {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(appender: LogAppender, queue_max: usize, apply: Apply) -> Result<Self, StoreError> {
+    pub fn start(mut appender: LogAppender, queue_max: usize, apply: Apply) -> Result<Self, StoreError> {
         let queue = Arc::new(WriteQueue::new(queue_max));
         let space = Arc::new(SpaceGate::new(appender.dir().to_owned()));
-        let mut life = Life { appender, queue: Arc::clone(&queue), space: Arc::clone(&space), apply };
+        let mover = appender.start_wal_mover()?;
+        let mut life = Life { appender, mover, queue: Arc::clone(&queue), space: Arc::clone(&space), apply };
         let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || life.run())?;
         Ok(Self { queue, space, thread: Some(thread) })
     }
@@ -107,6 +109,8 @@ impl Drop for LogWriter {
 
 /// What the writer's thread owns.
 struct Life {
+    // Before the appender: the last connection that is closed empties the WAL.
+    mover: WalMover,
     appender: LogAppender,
     queue: Arc<WriteQueue>,
     space: Arc<SpaceGate>,
@@ -125,6 +129,7 @@ impl Life {
                     self.appender.stopped().map_or(Ok(()), Err)
                 }
             };
+            self.mover.after_commit(self.appender.connection());
             if let Err(cause) = outcome {
                 self.stop(&cause);
                 break;
