@@ -14,6 +14,9 @@ use super::{Form, SEED};
 const DATABASE: &str = "shortlist.db";
 const WAL: &str = "shortlist.db-wal";
 
+/// Of so many damaged logs one is salvaged, too.
+const SALVAGED_EVERY: usize = 16;
+
 /// A log on disk, whole.
 struct Whole {
     files: Vec<(&'static str, Vec<u8>)>,
@@ -89,8 +92,9 @@ fn flip(whole: &Whole, (file, at): (usize, usize), by: u8, seen: &mut Seen) {
     }
     let _disk = FaultyDisk::under(folder.path()).unwrap();
     let context = format!("byte {at} of {} ^ {by}", whole.files[file].0);
+    let salvages = at.is_multiple_of(SALVAGED_EVERY);
     let is_wal = whole.files[file].0 == WAL;
-    match ask(folder.path(), &whole.records, &context) {
+    match ask(folder.path(), &whole.records, &context, salvages) {
         Err(_) => seen.refused += 1,
         Ok(Asked { report, read, error }) => {
             if report.is_whole() {
@@ -112,7 +116,7 @@ struct Asked {
 }
 
 /// Reads the log; what it gives before it names damage must be what was written.
-fn ask(dir: &Path, records: &[LogRecord], context: &str) -> Result<Asked, StoreError> {
+fn ask(dir: &Path, records: &[LogRecord], context: &str, salvages: bool) -> Result<Asked, StoreError> {
     let store = Store::open(dir)?;
     let reader = store.reader()?;
     let report = reader.verify(&mut |_| ())?;
@@ -122,7 +126,7 @@ fn ask(dir: &Path, records: &[LogRecord], context: &str) -> Result<Asked, StoreE
         read += 1;
         Ok::<_, StoreError>(())
     });
-    if !report.is_whole() {
+    if salvages && !report.is_whole() {
         salvage(&store, records, context);
     }
     Ok(Asked { report, read, error: outcome.err() })
@@ -131,6 +135,7 @@ fn ask(dir: &Path, records: &[LogRecord], context: &str) -> Result<Asked, StoreE
 /// What is salvaged of a damaged log was written, in order.
 fn salvage(store: &Store, records: &[LogRecord], context: &str) {
     let folder = tempfile::tempdir().unwrap();
+    let _disk = FaultyDisk::under(folder.path()).unwrap();
     let target = Store::open_or_create(folder.path()).unwrap();
     let Ok(salvaged) = store.reader().unwrap().salvage(&target, &mut |_| ()) else { return };
     if salvaged.unchecked > 0 {
