@@ -271,7 +271,7 @@ fn restart(events: u64) -> anyhow::Result<()> {
     drop(appender);
     let began = Instant::now();
     let made = DurableState::new(store.clone(), Arc::new(EventTypes::default()))
-        .checkpoint(LogSeq(events - TAIL.min(events / 2)))?;
+        .checkpoint(LogSeq(events - TAIL.min(events / 2)), &|| false)?;
     let mib = made.bytes as f64 / (1024.0 * 1024.0);
     told("its checkpoint, made from the whole log", &format!("{mib:.0} MiB, {:.1} s", began.elapsed().as_secs_f64()));
     let driver = Driver::new()?;

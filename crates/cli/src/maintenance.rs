@@ -37,10 +37,14 @@ impl Maintenance {
                 if Instant::now() < not_before {
                     continue;
                 }
-                let mut outcome = self.checkpoint();
+                let is_stopping = || stopping.load(Ordering::Relaxed);
+                let mut outcome = self.checkpoint(&is_stopping);
                 if outcome.is_ok() && Instant::now() >= ages_at {
-                    outcome = self.forget(&stopping);
+                    outcome = self.forget(&is_stopping);
                     ages_at = Instant::now() + AGE_EVERY;
+                }
+                if matches!(outcome, Err(RestoreError::Stopped)) {
+                    return;
                 }
                 if let Err(error) = outcome {
                     tracing::warn!(%error, "maintenance of the store failed; it is tried again in a minute");
@@ -51,24 +55,23 @@ impl Maintenance {
     }
 
     /// Makes the next checkpoint when enough came after the last.
-    fn checkpoint(&self) -> Result<(), RestoreError> {
+    fn checkpoint(&self, is_stopping: &dyn Fn() -> bool) -> Result<(), RestoreError> {
         let head = self.store.reader()?.head()?.log_seq;
         let last = self.store.checkpoints()?.first().map_or(LogSeq::default(), |checkpoint| checkpoint.at.log_seq);
         if head.0.saturating_sub(last.0) < self.config.checkpoint_records {
             return Ok(());
         }
-        let made = self.state.checkpoint(head)?;
+        let made = self.state.checkpoint(head, is_stopping)?;
         self.store.prune_checkpoints()?;
         tracing::info!(log_seq = made.at.log_seq.0, bytes = made.bytes, "made a checkpoint");
         Ok(())
     }
 
     /// Forgets old event ids, cuts the log, and removes old bundles.
-    fn forget(&self, stopping: &AtomicBool) -> Result<(), RestoreError> {
+    fn forget(&self, is_stopping: &dyn Fn() -> bool) -> Result<(), RestoreError> {
         let window = self.config.deduplication_window();
-        let is_stopping = || stopping.load(Ordering::Relaxed);
         while !is_stopping() && self.writer.run(move |appender| appender.forget_event_ids(window))? {}
-        self.cut(&is_stopping)?;
+        self.cut(is_stopping)?;
         match self.store.registry().prune(self.config.bundles_kept) {
             // A training publishes; the bundles are looked at again.
             Ok(_) | Err(StoreError::RegistryBusy) => Ok(()),
@@ -86,7 +89,7 @@ impl Maintenance {
         if ((due.0 - start.0) as f64) < worth {
             return Ok(());
         }
-        self.state.checkpoint(due)?;
+        self.state.checkpoint(due, is_stopping)?;
         while !is_stopping() && self.writer.run(move |appender| appender.cut(due))? {}
         self.store.prune_checkpoints()?;
         tracing::info!(up_to = due.0, "removed old records from the log");

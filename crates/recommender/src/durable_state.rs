@@ -24,6 +24,9 @@ pub enum RestoreError {
     /// A file failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The caller did not want to wait for the end.
+    #[error("stopped before the checkpoint was made")]
+    Stopped,
     /// The log was cut, and no checkpoint from before the cut can be used.
     #[error(
         "the log begins after record {}, and no checkpoint of the state at or after it can be read with these event \
@@ -58,7 +61,10 @@ impl DurableState {
     /// # Errors
     /// A damaged record after the checkpoint; a cut log without a checkpoint.
     pub fn restore(&self, progress: &mut dyn FnMut(LogSeq)) -> Result<FeatureState, RestoreError> {
-        self.folded(LogSeq(u64::MAX), progress)
+        self.folded(LogSeq(u64::MAX), &mut |log_seq| {
+            progress(log_seq);
+            Ok(())
+        })
     }
 
     /// The state that the log begins with: nothing, or the checkpoint at which it was cut. Whoever
@@ -82,21 +88,26 @@ impl DurableState {
     /// **Cost**: a second copy of the state while it runs.
     ///
     /// # Errors
-    /// As [`Self::restore`], and the disk.
-    pub fn checkpoint(&self, at: LogSeq) -> Result<Checkpoint, RestoreError> {
+    /// As [`Self::restore`], and the disk; [`RestoreError::Stopped`] soon after `is_stopping`.
+    pub fn checkpoint(&self, at: LogSeq, is_stopping: &dyn Fn() -> bool) -> Result<Checkpoint, RestoreError> {
         let _alone = self.making.lock();
-        self.add(&self.folded(at, &mut |_| ())?)
+        let state = self.folded(at, &mut |_| if is_stopping() { Err(RestoreError::Stopped) } else { Ok(()) })?;
+        self.add(&state)
     }
 
     /// The state after record `until`, or after the last.
-    fn folded(&self, until: LogSeq, progress: &mut dyn FnMut(LogSeq)) -> Result<FeatureState, RestoreError> {
+    fn folded(
+        &self,
+        until: LogSeq,
+        progress: &mut dyn FnMut(LogSeq) -> Result<(), RestoreError>,
+    ) -> Result<FeatureState, RestoreError> {
         let checkpoints = self.store.checkpoints()?;
         let mut state = match self.first_readable(checkpoints.into_iter().filter(|one| one.at.log_seq <= until)) {
             Some(state) => state,
             None => self.first()?,
         };
         self.store.reader()?.read(state.log_seq(), until, |log_seq, record| {
-            progress(log_seq);
+            progress(log_seq)?;
             Ok::<_, RestoreError>(state.apply(log_seq, &record)?)
         })?;
         Ok(state)

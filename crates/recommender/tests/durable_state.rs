@@ -54,17 +54,25 @@ fn a_checkpoint_and_its_tail_are_the_whole_log() {
     let (whole, replayed) = restored(&world);
     assert_eq!(replayed, RECORDS);
     for at in [1_000, 2_000, 2_900] {
-        world.state.checkpoint(LogSeq(at)).unwrap();
+        world.state.checkpoint(LogSeq(at), &|| false).unwrap();
         assert_eq!(restored(&world), (whole.clone(), RECORDS - at));
     }
+}
+
+#[test]
+fn a_checkpoint_that_is_stopped_leaves_nothing() {
+    let world = world();
+    let error = world.state.checkpoint(LogSeq(2_000), &|| true).unwrap_err();
+    assert!(matches!(error, RestoreError::Stopped), "{error}");
+    assert!(world.store.checkpoints().unwrap().is_empty());
 }
 
 #[test]
 fn the_older_checkpoint_is_used_when_the_newest_is_damaged() {
     let world = world();
     let (whole, _) = restored(&world);
-    world.state.checkpoint(LogSeq(1_000)).unwrap();
-    let newest = world.state.checkpoint(LogSeq(2_000)).unwrap();
+    world.state.checkpoint(LogSeq(1_000), &|| false).unwrap();
+    let newest = world.state.checkpoint(LogSeq(2_000), &|| false).unwrap();
     let path = world.store.dir().join("checkpoints").join(&newest.file);
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[100] ^= 1;
@@ -77,7 +85,7 @@ fn the_older_checkpoint_is_used_when_the_newest_is_damaged() {
 #[test]
 fn other_event_types_replay_the_log() {
     let world = world();
-    world.state.checkpoint(LogSeq(2_000)).unwrap();
+    world.state.checkpoint(LogSeq(2_000), &|| false).unwrap();
     let mut types = BTreeMap::from(EventTypes::default());
     types.remove("click");
     let other = DurableState::new(world.store.clone(), Arc::new(EventTypes::parse(types).unwrap()));
@@ -95,11 +103,11 @@ fn other_event_types_replay_the_log() {
 fn a_cut_log_begins_with_its_checkpoint() {
     let world = world();
     let (whole, _) = restored(&world);
-    let first = world.state.checkpoint(LogSeq(1_500)).unwrap();
+    let first = world.state.checkpoint(LogSeq(1_500), &|| false).unwrap();
     let mut appender = world.store.lock_log().unwrap();
     while appender.cut(first.at.log_seq).unwrap() {}
     for at in [2_000, 2_500, 2_800] {
-        world.state.checkpoint(LogSeq(at)).unwrap();
+        world.state.checkpoint(LogSeq(at), &|| false).unwrap();
         world.store.prune_checkpoints().unwrap();
     }
     assert_eq!(world.state.first().unwrap().log_seq(), LogSeq(1_500));
@@ -127,10 +135,10 @@ fn an_erased_user_is_in_no_checkpoint_and_the_others_keep_their_numbers() {
         let before = world.state.restore(&mut |_| ()).unwrap();
         let mut appender = world.store.lock_log().unwrap();
         if cut > 0 {
-            world.state.checkpoint(LogSeq(cut)).unwrap();
+            world.state.checkpoint(LogSeq(cut), &|| false).unwrap();
             while appender.cut(LogSeq(cut)).unwrap() {}
         }
-        world.state.checkpoint(LogSeq(2_500)).unwrap();
+        world.state.checkpoint(LogSeq(2_500), &|| false).unwrap();
         let user_id = UserId::parse("user-7").unwrap();
         let erased = world.state.erase(&mut appender, &user_id).unwrap();
         assert!(erased > 5, "{erased} records");

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -41,8 +42,13 @@ pub(crate) fn open(dir: &Path, path: &Path) -> Result<Connection, StoreError> {
     match identify(&connection, path)? {
         Identity::Empty | Identity::Older => Err(not_a_store()),
         Identity::Log => {
-            configure(&connection)?;
-            Ok(connection)
+            check_schema(&connection, path)?;
+            match configure(&connection) {
+                Err(StoreError::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+                    Err(StoreError::ReadOnly { path: path.to_owned() })
+                }
+                configured => configured.map(|()| connection),
+            }
         }
     }
 }
@@ -125,6 +131,30 @@ fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError
     }
 }
 
+/// Looks that every table, index and view is defined as it was written: SQLite reads rows by these texts,
+/// and a changed one can make it see none. Those that somebody added are his own.
+fn check_schema(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = schema_of(connection)?;
+    let expected = {
+        let empty = Connection::open_in_memory()?;
+        empty.execute_batch(SCHEMA)?;
+        empty.execute_batch(SCHEMA_2)?;
+        schema_of(&empty)?
+    };
+    match expected.into_iter().find(|(name, text)| found.get(name) != Some(text)) {
+        Some((object, _)) => Err(StoreError::DamagedSchema { path: path.to_owned(), object }),
+        None => Ok(()),
+    }
+}
+
+/// The definition of each object, by name.
+fn schema_of(connection: &Connection) -> Result<BTreeMap<String, (String, String)>, StoreError> {
+    let sql = "SELECT name, tbl_name, coalesce(sql, '') FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Sets, and asserts, that a commit is on disk when it returns.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -160,6 +190,23 @@ mod tests {
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert_eq!((mode.as_str(), level), ("wal", 2));
+    }
+
+    #[test]
+    fn a_changed_definition_is_named_and_an_added_one_is_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shortlist.db");
+        create_if_empty(&path).unwrap();
+        let database = Connection::open(&path).unwrap();
+        database.execute_batch("CREATE VIEW mine AS SELECT count(*) FROM log").unwrap();
+        open(dir.path(), &path).unwrap();
+        // One letter makes the row number another column, which is empty.
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, 'log_seq  INTEGER PRIMARY', 'log_seq  INTEGES PRIMARY')
+                   WHERE name = 'log'";
+        database.execute_batch("PRAGMA writable_schema = on").unwrap();
+        assert_eq!(database.execute(sql, []).unwrap(), 1);
+        let error = open(dir.path(), &path).unwrap_err();
+        assert!(matches!(&error, StoreError::DamagedSchema { object, .. } if object == "log"), "{error}");
     }
 
     #[test]

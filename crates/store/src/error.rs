@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The store.
         dir: PathBuf,
     },
+    /// The log may not be written by this user; SQLite's readers write beside it, too.
+    #[error(
+        "{path} cannot be written by this user; the folder of the store and all files in it must be writable, also for \
+         commands that only read: change their owner, or run as him"
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// SQLite did not take a setting that durability rests on.
     #[error("the database did not take {pragma} = {expected}, it says {got}; choose a local disk for the store")]
     Setting {
@@ -63,6 +72,17 @@ pub enum StoreError {
         log_seq: LogSeq,
         /// In which way.
         damage: RecordDamage,
+    },
+    /// The database says of itself what was never written. Nothing was read.
+    #[error(
+        "{path} is damaged: its definition of {object} is not the one that was written; `shortlist store restore` puts \
+         a backup back"
+    )]
+    DamagedSchema {
+        /// The file.
+        path: PathBuf,
+        /// Name of the table, index or view.
+        object: String,
     },
     /// A position that the log does not have: the state that asks was made from another log.
     #[error("the log ends at record {}, before record {}; the asking state belongs to another log", .head.0, .asked.0)]
