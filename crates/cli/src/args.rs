@@ -194,6 +194,30 @@ pub(crate) enum EvaluateCommand {
     /// of lines `user item item ...` in order of time: the last item is the test, the one before it
     /// validation, so --test is not needed. Fields are parted by tabs or blanks.
     Retrieval(Box<EvaluateRetrievalArgs>),
+    /// New items and new users: hides some of the store's own, fits the first stage, and asks who finds them
+    ///
+    /// All that was done with a hidden item, and all that a hidden user did, is left out of training. Then
+    /// the items are put, as by a catalogue just now, and the users come back with nothing but their
+    /// attributes. Only items and users with attributes can be hidden. Nothing is written to the store.
+    ColdStart(EvaluateColdStartArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EvaluateColdStartArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Share of the described items, and of the described users, that is hidden, above 0 and below 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = part)]
+    pub(crate) share: f64,
+    /// Length of the lists, 1 to 500
+    #[arg(short, long, value_name = "K", default_value_t = 20, value_parser = list_length)]
+    pub(crate) k: usize,
+    /// Seed of what is hidden and of everything else random
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -522,6 +546,11 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 
 fn metric(name: String) -> Result<Metric, String> {
     Metric::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| "must be a known metric".to_owned())
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    let part: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if part > 0.0 && part < 1.0 { Ok(part) } else { Err("must be above 0 and below 1".to_owned()) }
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -16,18 +16,39 @@ const COSINE_MAX: f32 = 1e-3;
 /// Products below this share of the greatest are rounding: columns beyond the rank of the data.
 const ROUNDING_SHARE: f32 = 1e-5;
 
-/// Turns factors to the principal axes of their Gram matrix and returns its diagonal there.
+/// The principal axes of a side's Gram matrix.
+pub(crate) struct PrincipalAxes {
+    /// The Gram matrix along them: k values, ascending but for rounding.
+    pub(crate) spectrum: Vec<f32>,
+    /// One axis per column.
+    axes: Mat<f32>,
+}
+
+impl PrincipalAxes {
+    /// Turns one row of the other side as this one was turned, so that products stay what they were.
+    ///
+    /// **Cost**: k^2 multiply-adds.
+    pub(crate) fn turn(&self, row: &mut [f32], scratch: &mut Vec<f32>) {
+        scratch.clear();
+        scratch.extend_from_slice(row);
+        let from = MatRef::from_column_major_slice(scratch, row.len(), 1);
+        let to = MatMut::from_column_major_slice_mut(row, self.axes.nrows(), 1);
+        matmul(to, Accum::Replace, self.axes.transpose(), from, 1.0, Par::Seq);
+    }
+}
+
+/// Turns factors to the principal axes of their Gram matrix and returns these.
 ///
 /// Products between two sides do not change when both are turned alike, so a side may be turned before
 /// the other one is solved for in its axes. There the Gram matrix is diagonal, which is what lets
 /// [`crate::ials::RowSolver`] solve among few pairs instead of among all components.
 ///
-/// **Shapes**: `factors` n x k, row-major; the answer has k values, ascending but for rounding.
+/// **Shapes**: `factors` n x k, row-major.
 /// **Cost**: 2 n k^2 multiply-adds, on all threads of the current pool, and one eigenvalue problem.
 ///
 /// # Errors
 /// Factors so long that their products overflow.
-pub(crate) fn turn_to_principal_axes(factors: &mut [f32], dimensions: usize) -> Result<Vec<f32>, EmbeddingError> {
+pub(crate) fn turn_to_principal_axes(factors: &mut [f32], dimensions: usize) -> Result<PrincipalAxes, EmbeddingError> {
     let gram = gram(factors, dimensions);
     if !gram.iter().all(|value| value.is_finite()) {
         return Err(EmbeddingError::GramNotFinite);
@@ -45,7 +66,7 @@ pub(crate) fn turn_to_principal_axes(factors: &mut [f32], dimensions: usize) -> 
         matmul(to, Accum::Replace, axes.transpose(), vectors, 1.0, Par::Seq);
         rows.copy_from_slice(turned);
     });
-    Ok(squares(factors, dimensions))
+    Ok(PrincipalAxes { spectrum: squares(factors, dimensions), axes })
 }
 
 /// The diagonal of the Gram matrix of factors that lie along its principal axes; none if they do not,

@@ -31,6 +31,12 @@ pub enum TrainingError {
         /// Last event of the log.
         log_until: Timestamp,
     },
+    /// Nothing can be hidden and found again.
+    #[error(
+        "no two items and no two users have both attributes and events: put items or users with attributes, then ask \
+         again"
+    )]
+    NothingDescribed,
     /// There is no bundle to evaluate.
     #[error("the store has no promoted bundle: run `shortlist train` first")]
     NoBundle,

@@ -6,6 +6,7 @@
 //! evaluated pair: newer events reach it by fold-in, not by a refit that nobody measured.
 
 pub mod benchmark;
+mod cold_start;
 mod config;
 mod decision;
 mod error;
@@ -25,6 +26,7 @@ mod train;
 pub mod tuning;
 mod validation_cases;
 
+pub use cold_start::{ColdStartQuestion, ColdStartReport, NewItems, NewUsers, evaluate_cold_start};
 pub use config::TrainingConfig;
 pub use error::TrainingError;
 pub use evaluation::evaluate_store;

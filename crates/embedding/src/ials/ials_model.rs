@@ -56,13 +56,21 @@ impl IalsModel {
         let mut items = initial_factors(interactions.items().len(), dimensions, seed);
         let mut users = vec![0.0; interactions.users().len() * dimensions];
         for epoch in 1..=config.epochs {
-            let spectrum = turn_to_principal_axes(&mut items, dimensions)?;
-            HalfStep { factors: &items, spectrum: &spectrum, config }.solve_all(interactions.by_user(), &mut users);
-            let spectrum = turn_to_principal_axes(&mut users, dimensions)?;
-            HalfStep { factors: &users, spectrum: &spectrum, config }.solve_all(interactions.by_item(), &mut items);
+            let axes = turn_to_principal_axes(&mut items, dimensions)?;
+            HalfStep { factors: &items, spectrum: &axes.spectrum, config }.improve_all(
+                interactions.by_user(),
+                &axes,
+                &mut users,
+            );
+            let axes = turn_to_principal_axes(&mut users, dimensions)?;
+            HalfStep { factors: &users, spectrum: &axes.spectrum, config }.improve_all(
+                interactions.by_item(),
+                &axes,
+                &mut items,
+            );
             progress(epoch);
         }
-        let spectrum = turn_to_principal_axes(&mut items, dimensions)?;
+        let spectrum = turn_to_principal_axes(&mut items, dimensions)?.spectrum;
         let table = EmbeddingTable::parse(config.dimensions, interactions.items().to_vec(), items)
             .map_err(EmbeddingError::Diverged)?;
         Ok(Self { table: Arc::new(table), spectrum, config: *config })

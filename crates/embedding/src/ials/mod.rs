@@ -4,6 +4,7 @@ mod half_step;
 mod ials_config;
 mod ials_model;
 mod known_users;
+mod row_descent;
 mod row_solver;
 
 pub use ials_config::IalsConfig;

@@ -55,9 +55,9 @@ impl RowSolver {
         answer: &mut [f32],
     ) {
         let dimensions = answer.len();
-        let penalty_min = penalties.clone().fold(0.0, f32::max) * PENALTY_RATIO_MIN;
+        let floor = penalty_floor(penalties.clone());
         self.inverse_roots.clear();
-        self.inverse_roots.extend(penalties.map(|penalty| 1.0 / penalty.max(penalty_min).max(PENALTY_MIN).sqrt()));
+        self.inverse_roots.extend(penalties.map(|penalty| 1.0 / penalty.max(floor).sqrt()));
         if pairs.len() < dimensions {
             self.solve_among_pairs(factors, pairs, answer);
         } else {
@@ -152,6 +152,11 @@ impl RowSolver {
         let right = MatMut::from_column_major_slice_mut(&mut self.right, size, 1);
         solve_in_place(factor, right, Par::Seq, MemStack::new(&mut self.memory));
     }
+}
+
+/// What penalties are held to from below, so that single precision can tell them apart.
+pub(crate) fn penalty_floor(penalties: impl Iterator<Item = f32>) -> f32 {
+    (penalties.fold(0.0, f32::max) * PENALTY_RATIO_MIN).max(PENALTY_MIN)
 }
 
 /// Adds `vectors vectors^T` to the lower triangle of the system.

@@ -3,6 +3,7 @@ use rand::Rng;
 use shortlist_types::{UserIdx, dot};
 
 use super::*;
+use crate::ials::RowSolver;
 
 fn fit(interactions: &Interactions, config: &IalsConfig) -> IalsModel {
     IalsModel::fit(interactions, config, 7, &mut |_| ()).unwrap()
@@ -96,7 +97,10 @@ fn a_user_folded_in_from_his_training_events_equals_the_fitted_one() {
     let config = IalsConfig { dimensions: 12, ..IalsConfig::default() };
     let model = fit(&interactions, &config);
     let mut fitted = vec![0.0; interactions.users().len() * 12];
-    model.half_step().solve_all(interactions.by_user(), &mut fitted);
+    let mut solver = RowSolver::default();
+    for (row, to) in fitted.chunks_exact_mut(12).enumerate() {
+        model.half_step().solve_row(interactions.by_user().row(row), &mut solver, to);
+    }
     let mut scratch = FoldInScratch::default();
     for (row, fitted) in fitted.chunks_exact(12).enumerate() {
         // In reverse, and every event twice: neither order nor repetition counts.

@@ -10,7 +10,7 @@ use shortlist_types::{ItemIdx, UserIdx};
 use super::served_world::ServedWorld;
 use super::slice::{by_user, slice};
 use super::summary::{Lists, Size};
-use super::{RetrievalMetrics, ServingCost, Slice};
+use super::{ModelFit, RetrievalMetrics, ServingCost, Slice};
 use crate::retrieval::{Choice, RetrievalConfig, RetrievalModel, Studies, Validation, choose};
 use crate::{Progress, TrainingError};
 
@@ -55,6 +55,8 @@ pub struct RetrievalEvaluation {
     pub report: BenchmarkReport,
     /// Seconds of the final fit and its index.
     pub fit_seconds: f64,
+    /// The final fit, model by model.
+    pub fits: Vec<ModelFit>,
 }
 
 /// Chooses the models on a slice of training, fits them on all of it, and asks for every user of the
@@ -88,7 +90,11 @@ pub fn evaluate_retrieval(
     let begin = clock();
     let all = interactions(&benchmark.train)?;
     progress.begin("fitting the first stage", Some(Blend::rounds(&choice.blend) as u64));
-    let blend = Blend::fit(&all, &choice.blend, seed, &mut |rounds| progress.at(rounds as u64))?;
+    let mut times = vec![begin];
+    let blend = Blend::fit(&all, &choice.blend, seed, &mut |rounds| {
+        times.resize(rounds + 1, clock());
+        progress.at(rounds as u64);
+    })?;
     progress.end(&choice.blend.name());
     progress.begin("building the neighbour index", Some(all.items().len() as u64));
     let models = Models::of_blend(blend, &IndexConfig::default(), &mut |done| progress.at(done as u64))?;
@@ -109,6 +115,7 @@ pub fn evaluate_retrieval(
     let bytes_per_item = models.bytes() as f64 / all.items().len() as f64;
     Ok(RetrievalEvaluation {
         model: choice.blend.name(),
+        fits: ModelFit::of_blend(&choice.blend, &times),
         metrics: lists.metrics(&users_of_item, size, seed)?,
         popularity,
         serving: ServingCost { milliseconds_per_request, bytes_per_item, found_of_exact },
@@ -132,6 +139,7 @@ impl RetrievalEvaluation {
             choice: Choice { blend: BlendConfig::default(), ndcg: 0.0, trials: Vec::new() },
             report,
             fit_seconds: 0.0,
+            fits: Vec::new(),
         }
     }
 }

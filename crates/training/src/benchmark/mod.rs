@@ -4,10 +4,12 @@
 //! same sources, filters and index that serve, over a state folded from the training pairs -> metrics.
 
 mod evaluate;
+mod model_fit;
 mod served_world;
 mod slice;
 mod summary;
 
 pub use evaluate::{RetrievalEvaluation, RetrievalQuestion, evaluate_retrieval};
+pub use model_fit::ModelFit;
 pub use slice::Slice;
 pub use summary::{RetrievalMetrics, ServingCost};
