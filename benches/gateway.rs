@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use criterion::Criterion;
-use shortlist_gateway::{GatewayConfig, Service};
-use shortlist_recommender::{Bundle, Pipeline, PipelineConfig, Recommender};
+use shortlist_gateway::{GatewayConfig, Parts, Service};
+use shortlist_recommender::{Bundle, DurableState, Pipeline, PipelineConfig, Recommender};
 use shortlist_store::{LogWriter, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -78,7 +78,9 @@ impl Server {
         let applied_to = Arc::clone(&recommender);
         let apply = Box::new(move |records: &[_]| applied_to.apply(records).unwrap());
         let writer = Arc::new(LogWriter::start(store.lock_log()?, WRITE_QUEUE_MAX, apply)?);
-        let service = Arc::new(Service::new(recommender, writer, &GatewayConfig::default())?);
+        let types = recommender.read(|state| state.event_types().clone());
+        let state = DurableState::new(store.clone(), Arc::new(types));
+        let service = Arc::new(Service::new(Parts { recommender, writer, state }, &GatewayConfig::default())?);
         let metrics = shortlist_gateway::install_metrics()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The floor of every crate; ARCHITECTURE.md draws them.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("shortlist-proto", 0),
     ("shortlist-types", 0),
+    ("shortlist-faulty-disk", 0),
     ("shortlist-evaluation", 1),
     ("shortlist-simulator", 1),
     ("shortlist-embedding", 1),
@@ -29,10 +30,13 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
     ("axum", &["shortlist-gateway"]),
     ("tonic", &["shortlist-gateway", "shortlist-proto"]),
     ("hyper", &["shortlist-gateway"]),
-    ("rusqlite", &["shortlist-store"]),
+    ("rusqlite", &["shortlist-store", "shortlist-faulty-disk"]),
     ("hnsw_rs", &["shortlist-retrieval"]),
     ("tokio", &["shortlist-gateway", "shortlist"]),
 ];
+
+/// Crates that may be unsafe: for SIMD and memory maps, and for a file system below SQLite.
+const UNSAFE: [&str; 2] = ["shortlist-retrieval", "shortlist-faulty-disk"];
 
 fn packages() -> Vec<Package> {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs");
@@ -80,12 +84,20 @@ fn protocols_the_database_and_the_runtime_stay_where_they_belong() {
 }
 
 #[test]
+fn the_product_knows_nothing_of_the_faulty_disk() {
+    for package in packages() {
+        let names = normal_dependencies(&package).any(|dependency| dependency == "shortlist-faulty-disk");
+        assert!(!names, "{} must name the faulty disk for its tests alone", package.name);
+    }
+}
+
+#[test]
 fn versions_and_lints_live_in_the_workspace() {
     for package in packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest is readable");
         let inherits = manifest.contains("[lints]\nworkspace = true");
-        // One crate may be unsafe; cargo takes the workspace's lints whole or not at all.
-        let may_be_unsafe = package.name.as_str() == "shortlist-retrieval";
+        // Two crates may be unsafe; cargo takes the workspace's lints whole or not at all.
+        let may_be_unsafe = UNSAFE.contains(&package.name.as_str());
         assert!(inherits != may_be_unsafe, "{} has lints of its own", package.name);
         let versioned = manifest.lines().find(|line| line.contains("version = \""));
         assert_eq!(versioned, None, "{} states a version of its own", package.name);

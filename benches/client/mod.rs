@@ -127,6 +127,25 @@ impl GrpcConnection {
     }
 }
 
+impl GrpcConnection {
+    /// Streams so many clicks with ids of their own, numbered from `first`, and waits until they are
+    /// durable; how many were taken.
+    pub(crate) async fn stream(&mut self, first: u64, count: usize) -> anyhow::Result<u64> {
+        let event = |n: u64| {
+            let drawn = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            v1::Event {
+                event_id: Some(format!("{drawn:016x}-{n:08x}")),
+                user_id: format!("user-{}", drawn % 100_000),
+                item_id: format!("item-{}", drawn / 100_000 % 100_000),
+                event_type: "click".to_owned(),
+                ..Default::default()
+            }
+        };
+        let events: Vec<_> = (first..).take(count).map(event).collect();
+        Ok(self.0.stream_events(tokio_stream::iter(events)).await?.into_inner().accepted)
+    }
+}
+
 /// Waits for a server that loads its bundle: `/readyz` says which one serves.
 pub(crate) async fn is_ready(address: SocketAddr) -> anyhow::Result<()> {
     let (status, body) = RestConnection::open(address).await?.get("/readyz").await?;

@@ -73,7 +73,9 @@ pub fn write_jsonl(file: &Path, records: &[LogRecord]) {
             LogRecord::Event(event) => ("event", serde_json::to_value(event), None),
             LogRecord::ItemPut { timestamp, item } => ("item", serde_json::to_value(item), Some(timestamp)),
             LogRecord::UserPut { timestamp, user } => ("user", serde_json::to_value(user), Some(timestamp)),
-            LogRecord::ItemDelete { .. } | LogRecord::UserDelete { .. } => return String::new(),
+            LogRecord::ItemDelete { .. } | LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => {
+                return String::new();
+            }
         };
         let value = value.as_mut().expect("a record serialises");
         value["kind"] = kind.into();
@@ -142,13 +144,12 @@ impl Server {
 
     /// GET: status and body.
     pub fn get(&self, path: &str) -> (u16, Value) {
-        let response = agent().get(format!("{}{path}", self.url)).call();
-        answer(response)
+        get_json(&format!("{}{path}", self.url))
     }
 
     /// POST of JSON: status and body.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        answer(agent().post(format!("{}{path}", self.url)).send_json(body))
+        post_json(&format!("{}{path}", self.url), body)
     }
 
     /// PUT of JSON: status and body.
@@ -206,6 +207,16 @@ impl Drop for Server {
 pub fn ids(answer: &Value) -> Vec<String> {
     let items = answer["items"].as_array().unwrap_or_else(|| panic!("no items in {answer}"));
     items.iter().map(|item| item["item_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// GET: status and body.
+pub fn get_json(url: &str) -> (u16, Value) {
+    answer(agent().get(url).call())
+}
+
+/// POST of JSON: status and body.
+pub fn post_json(url: &str, body: &Value) -> (u16, Value) {
+    answer(agent().post(url).send_json(body))
 }
 
 fn agent() -> ureq::Agent {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shortlist_gateway::GatewayConfig;
 use shortlist_recommender::PipelineConfig;
+use shortlist_store::StoreConfig;
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes};
 
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) pipeline: PipelineConfig,
     pub(crate) training: TrainingConfig,
     pub(crate) gateway: GatewayConfig,
+    pub(crate) store: StoreConfig,
 }
 
 /// The form in a file.
@@ -44,6 +46,7 @@ struct ConfigFile {
     pipeline: PipelineConfig,
     training: TrainingConfig,
     gateway: GatewayConfig,
+    store: StoreConfig,
 }
 
 impl Config {
@@ -72,13 +75,14 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let file: ConfigFile = toml::from_str(text)
+        let mut file: ConfigFile = toml::from_str(text)
             .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
         let mut events = BTreeMap::from(EventTypes::default());
-        events.extend(file.events);
+        events.extend(std::mem::take(&mut file.events));
         let events =
             EventTypes::parse(events).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?;
-        Ok(Self { events: Arc::new(events), pipeline: file.pipeline, training: file.training, gateway: file.gateway })
+        let ConfigFile { pipeline, training, gateway, store, .. } = file;
+        Ok(Self { events: Arc::new(events), pipeline, training, gateway, store })
     }
 }
 

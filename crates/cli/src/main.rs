@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod maintenance;
 mod npy;
 mod output;
 mod progress_bars;

@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::LABELS_MAX;
 use shortlist_types::{Attributes, ItemIdx};
 
 use crate::AttributeKey;
 use crate::catalog::DESCRIPTIVE;
+use crate::checkpoint::in_order;
 
 /// For each pair of an attribute and a value, the items of the catalogue that have it.
 ///
@@ -20,8 +22,9 @@ use crate::catalog::DESCRIPTIVE;
 /// pair. Memory: an attribute takes about 300 bytes and its name, a pair 90 to 140 bytes and its text,
 /// an entry 2 to 4 bytes. Where more than 4,096 of 65,536 neighbouring numbers have the value they take
 /// 8 KB together; a lone entry far from all others takes 48 to 88 bytes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AttributeBitmaps {
+    #[serde(with = "in_order")]
     attributes: HashMap<Box<str>, ValueBitmaps>,
     /// Bitmaps in `attributes`, none of them empty.
     pairs: usize,
@@ -29,13 +32,16 @@ pub(crate) struct AttributeBitmaps {
     /// (item, attribute, value) for which there is no bitmap, texts of descriptive attributes aside.
     missing: u64,
     /// What is lent for a value that no item has.
+    #[serde(skip)]
     nothing: RoaringBitmap,
 }
 
 /// The items per value of one attribute.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct ValueBitmaps {
+    #[serde(with = "in_order")]
     bools: HashMap<bool, RoaringBitmap>,
+    #[serde(with = "in_order")]
     texts: HashMap<Box<str>, RoaringBitmap>,
 }
 

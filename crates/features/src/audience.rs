@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::{AUDIENCE_MAX, LABELS_MAX};
 use shortlist_types::{AttributeValue, Attributes, ItemIdx};
 
 use crate::LabelIdx;
 use crate::catalog::DESCRIPTIVE;
+use crate::checkpoint::in_order;
 
 /// Weight of the item's general popularity against what one kind of user did, in users.
 const PRIOR_USERS: f64 = 20.0;
@@ -12,11 +14,13 @@ const PRIOR_USERS: f64 = 20.0;
 /// Which kinds of users want which items: counts per item and user attribute text.
 ///
 /// Bounded: at most 4,000,000 counts, about 40 bytes each; pairs beyond them are not counted.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Audience {
+    #[serde(with = "in_order")]
     labels: HashMap<String, LabelIdx>,
     /// Per label: users with it who wanted something, once per item.
     totals: Vec<u32>,
+    #[serde(with = "in_order")]
     pairs: HashMap<(ItemIdx, LabelIdx), u32>,
 }
 

@@ -1,21 +1,23 @@
 use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX, NUMBERS_MAX};
 use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
 
 use crate::AttributeKey;
 use crate::attribute_bitmaps::AttributeBitmaps;
+use crate::checkpoint::in_order;
 
 /// Number of one attribute text, such as genre = Drama: given at its first appearance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelIdx(pub u32);
 
 /// Attributes that name or describe a single item: shared by no two, so no affinity can be learnt.
 pub(crate) const DESCRIPTIVE: [&str; 6] = ["title", "name", "description", "summary", "url", "image"];
 
 /// One item as the fold knows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CatalogItem {
     /// The owner's name for it.
     pub id: ItemId,
@@ -34,15 +36,18 @@ pub struct CatalogItem {
 }
 
 /// All items that the log ever named. Numbers are given in order of appearance and never reused.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
     items: Vec<CatalogItem>,
+    #[serde(skip)]
     by_id: HashMap<ItemId, ItemIdx>,
     /// The items that [`Catalog::is_recommendable`] is true of.
     recommendable: RoaringBitmap,
     /// Of the items that are not deleted.
     by_attribute: AttributeBitmaps,
+    #[serde(with = "in_order")]
     labels: HashMap<String, LabelIdx>,
+    #[serde(with = "in_order")]
     numbers: HashMap<String, u32>,
     spreads: Vec<Spread>,
 }
@@ -54,7 +59,7 @@ struct Encoded {
 }
 
 /// Running mean and variance of one numeric attribute (Welford).
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Spread {
     count: f64,
     mean: f64,
@@ -190,6 +195,11 @@ impl Catalog {
             entry.deleted = true;
             self.update_recommendable(index);
         }
+    }
+
+    /// Makes what a checkpoint leaves out.
+    pub(crate) fn complete(&mut self) {
+        self.by_id = (0..).map(ItemIdx).zip(&self.items).map(|(index, item)| (item.id.clone(), index)).collect();
     }
 
     /// To be called after every change of what [`Self::is_recommendable`] reads.

@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use shortlist_types::Timestamp;
 
 /// Microseconds in a day.
@@ -13,7 +14,7 @@ const DAY: f64 = 86_400.0 * 1e6;
 /// that every machine computes the same bits.
 ///
 /// **Source**: forward decay, Cormode, Shkapenyuk, Srivastava, Xu, "Forward Decay", ICDE 2009.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DecayedCounter {
     log2_sum: f64,
 }

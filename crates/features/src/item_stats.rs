@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use shortlist_types::Timestamp;
 
 use crate::DecayedCounter;
@@ -10,7 +11,7 @@ pub(crate) const HALF_LIVES_DAYS: [f64; 3] = [7.0, 30.0, 90.0];
 pub(crate) const BOARD_HALF_LIFE: usize = 2;
 
 /// What users did with one item, summed up. 64 bytes.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ItemStats {
     /// Distinct users who wanted it.
     pub users_positive: u32,

@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use shortlist_types::ItemIdx;
 use shortlist_types::limits::POPULAR_MAX;
 
@@ -9,12 +10,12 @@ use shortlist_types::limits::POPULAR_MAX;
 /// Decayed counters of one half-life keep their order as time goes by (see
 /// [`crate::DecayedCounter::order`]), and an item moves only when somebody wants it; so the board is
 /// exact without ever looking at the other items. **Cost**: O(log 1,000) per event.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Leaderboard {
     entries: BTreeSet<Entry>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Entry {
     order: f64,
     item: ItemIdx,

@@ -12,6 +12,7 @@ mod attribute_bitmaps;
 mod attribute_key;
 mod audience;
 mod catalog;
+mod checkpoint;
 mod decayed_counter;
 mod feature;
 mod item_stats;
@@ -22,6 +23,7 @@ mod user_state;
 
 pub use attribute_key::AttributeKey;
 pub use catalog::{Catalog, CatalogItem, LabelIdx};
+pub use checkpoint::StateError;
 pub use decayed_counter::DecayedCounter;
 pub use feature::{FEATURES, FeatureSchema, feature_names};
 pub use item_stats::ItemStats;

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::ENTITIES_MAX;
 use shortlist_types::{Attributes, Event, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, User, UserId, UserIdx};
 
@@ -30,16 +31,21 @@ pub enum FoldError {
 ///
 /// **Cost**: applying an event takes about a microsecond; memory is 64 bytes per item and 32 bytes
 /// per (user, item) touched, besides ids, attributes and what [`Catalog::items_with`] keeps.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// What is marked `skip` is not in a checkpoint: [`Self::read_from`] makes it again from the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureState {
-    event_types: Arc<EventTypes>,
+    #[serde(skip)]
+    pub(crate) event_types: Arc<EventTypes>,
     log_seq: LogSeq,
     /// Latest time of an event.
     latest: Option<Timestamp>,
-    catalog: Catalog,
+    pub(crate) catalog: Catalog,
     stats: Vec<ItemStats>,
+    #[serde(skip)]
     user_ids: HashMap<UserId, UserIdx>,
-    user_names: Vec<UserId>,
+    /// `None` for a user who was erased: his number stays taken.
+    user_names: Vec<Option<UserId>>,
     users: Vec<UserState>,
     popular: Leaderboard,
     totals: Totals,
@@ -50,7 +56,7 @@ pub struct FeatureState {
 }
 
 /// Sums over all items.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Totals {
     pub(crate) positives: u64,
     pub(crate) negatives: u64,
@@ -109,6 +115,15 @@ impl FeatureState {
                 if let Some(index) = self.user_ids.get(user_id) {
                     let entry = &mut self.users[index.as_usize()];
                     (entry.attributes, entry.labels, entry.described) = (Attributes::default(), Box::default(), false);
+                }
+            }
+            LogRecord::Erased { timestamp, item_id, new_user } => {
+                if let Some(item_id) = item_id {
+                    self.catalog.intern(item_id, *timestamp).ok_or(FoldError::Full)?;
+                    self.latest = self.latest.max(Some(*timestamp));
+                }
+                if *new_user {
+                    self.add_user(None)?;
                 }
             }
         }
@@ -175,12 +190,34 @@ impl FeatureState {
         if let Some(index) = self.user_ids.get(id) {
             return Ok(*index);
         }
+        let index = self.add_user(Some(id.clone()))?;
+        self.user_ids.insert(id.clone(), index);
+        Ok(index)
+    }
+
+    fn add_user(&mut self, name: Option<UserId>) -> Result<UserIdx, FoldError> {
         let full = self.users.len() >= ENTITIES_MAX;
         let index = u32::try_from(self.users.len()).ok().filter(|_| !full).map(UserIdx).ok_or(FoldError::Full)?;
-        self.user_ids.insert(id.clone(), index);
-        self.user_names.push(id.clone());
+        self.user_names.push(name);
         self.users.push(UserState::default());
         Ok(index)
+    }
+
+    /// Makes what a checkpoint leaves out.
+    pub(crate) fn complete(&mut self, event_types: Arc<EventTypes>) {
+        self.event_types = event_types;
+        self.catalog.complete();
+        let named = (0..).map(UserIdx).zip(&self.user_names);
+        self.user_ids = named.filter_map(|(index, name)| Some((name.clone()?, index))).collect();
+    }
+
+    /// Forgets a user whose records were erased: his name, his description, and all that he did. His
+    /// number stays taken. What he added to the counters of items stays until the state is folded anew.
+    pub fn forget(&mut self, id: &str) {
+        if let Some(index) = self.user_ids.remove(id) {
+            self.user_names[index.as_usize()] = None;
+            self.users[index.as_usize()] = UserState::default();
+        }
     }
 
     /// Position of the last record that was applied.
@@ -218,9 +255,9 @@ impl FeatureState {
         self.user_ids.get(id).copied()
     }
 
-    /// The name of the user with number `index`.
+    /// The name of the user with number `index`; none if he was erased.
     pub fn user_id(&self, index: UserIdx) -> Option<&UserId> {
-        self.user_names.get(index.as_usize())
+        self.user_names.get(index.as_usize())?.as_ref()
     }
 
     /// All users in order of number.
@@ -323,6 +360,27 @@ mod tests {
             event("u", "a", "click", 3),
         ];
         assert!(!fold(&records).catalog().is_recommendable(ItemIdx(0)));
+    }
+
+    #[test]
+    fn an_erased_user_keeps_the_numbers_of_the_others() {
+        let timestamp = Timestamp::from_seconds(1).unwrap();
+        let whole = [event("u1", "a", "click", 1), event("u2", "b", "click", 1), event("u1", "c", "click", 1)];
+        let erased = |item: &str, new_user| LogRecord::Erased {
+            timestamp,
+            item_id: Some(ItemId::parse(item).unwrap()),
+            new_user,
+        };
+        let state = fold(&[erased("a", true), whole[1].clone(), erased("c", false)]);
+        assert_eq!(state.user_index("u2"), fold(&whole).user_index("u2"));
+        assert_eq!(state.catalog().find("c"), fold(&whole).catalog().find("c"));
+        assert!(state.user("u1").is_none() && state.user_id(UserIdx(0)).is_none());
+        let mut forgotten = fold(&whole);
+        forgotten.forget("u1");
+        assert!(forgotten.user("u1").is_none() && forgotten.user_id(UserIdx(0)).is_none());
+        assert_eq!(forgotten.users().len(), 2);
+        forgotten.apply(LogSeq(4), &event("u1", "a", "click", 2)).unwrap();
+        assert_eq!(forgotten.user_index("u1"), Some(UserIdx(2)));
     }
 
     #[test]

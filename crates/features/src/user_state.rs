@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use shortlist_types::limits::{FOLD_IN_MAX, SHOWN_MAX, USER_ITEMS_MAX};
 use shortlist_types::{Attributes, EventType, ItemIdx, Outcome, Timestamp};
 
 use crate::LabelIdx;
 
 /// What one user did with one item, summed up. 32 bytes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UserItem {
     /// The item.
     pub item: ItemIdx,
@@ -22,7 +23,7 @@ pub struct UserItem {
 }
 
 /// A user's last word on an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Opinion {
     /// Nothing said.
     None,
@@ -59,7 +60,7 @@ pub(crate) enum Change {
 }
 
 /// All that is known of one user. Bounded: 32 bytes per item he touched, up to 10,000 items.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct UserState {
     pub(crate) attributes: Attributes,
     pub(crate) described: bool,

@@ -26,7 +26,7 @@ pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use metric::install_metrics;
 pub use server::serve;
-pub use service::Service;
+pub use service::{Parts, Service};
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`
 /// would say the same.

@@ -34,6 +34,10 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Largest body that is parsed on an I/O thread; a larger one would hold up its other connections.
 pub(crate) const INLINE_PARSE_BYTES_MAX: usize = 32 * 1024;
+/// How long the erasure of a user may take when the caller names no deadline: it reads the whole log.
+pub(crate) const ERASE_TIMEOUT: Duration = Duration::from_secs(600);
+/// Records that are erased together; what is ingested meanwhile waits that long.
+pub(crate) const ERASED_TOGETHER_MAX: usize = 2_000;
 /// How long a write waits to become durable when the caller names no deadline; then 504, and the
 /// write may still happen.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use parking_lot::{Mutex, RwLock};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::BundleId;
-use shortlist_types::{Budget, InvalidInput, LogRecord, LogSeq, Timestamp};
+use shortlist_types::{Budget, InvalidInput, LogRecord, LogSeq, Timestamp, UserId};
 
 use crate::models::MET_AT_ONCE;
 use crate::similar::{Similar, similar};
@@ -99,6 +99,12 @@ impl Recommender {
             }
             Ok(())
         })
+    }
+
+    /// Forgets a user whose records were erased. Called on the log's writer thread, like
+    /// [`Self::apply`], so that it stands in order with his later events.
+    pub fn forget(&self, user_id: &UserId) {
+        self.state.write().forget(user_id.as_str());
     }
 
     /// Reads the state under the guard that requests use: keep it short.

@@ -1,21 +1,30 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use shortlist_types::Timestamp;
 
 use crate::StoreError;
 use crate::limits::{DATABASE_WAIT, WAL_BYTES_KEPT};
+use crate::log::event_hash::EventHash;
 
 /// "shls": how a SQLite file says that it is ours.
 const APPLICATION_ID: i32 = 0x7368_6c73;
 /// The format that this release writes, and the latest that it reads.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
+/// Without bounds, arrivals, pins and checkpoints, and with event ids as they came.
+const FORMAT_1: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
+/// The tables that format 1 did not have, or not so.
+const SCHEMA_2: &str = include_str!("schema_2.sql");
 
 /// What a database file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// Nothing was ever written: a creation that did not get further, or a new file.
     Empty,
+    /// A log of the format before, which [`upgrade`] brings up to date.
+    Older,
     /// A log of this format.
     Log,
 }
@@ -31,10 +40,15 @@ pub(crate) fn open(dir: &Path, path: &Path) -> Result<Connection, StoreError> {
     }
     let connection = connect(path, OpenFlags::empty())?;
     match identify(&connection, path)? {
-        Identity::Empty => Err(not_a_store()),
+        Identity::Empty | Identity::Older => Err(not_a_store()),
         Identity::Log => {
-            configure(&connection)?;
-            Ok(connection)
+            check_schema(&connection, path)?;
+            match configure(&connection) {
+                Err(StoreError::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+                    Err(StoreError::ReadOnly { path: path.to_owned() })
+                }
+                configured => configured.map(|()| connection),
+            }
         }
     }
 }
@@ -42,14 +56,42 @@ pub(crate) fn open(dir: &Path, path: &Path) -> Result<Connection, StoreError> {
 /// Writes the schema into a file that holds none; the caller keeps other creators out.
 pub(crate) fn create_if_empty(path: &Path) -> Result<(), StoreError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-    if identify(&connection, path)? == Identity::Log {
+    if identify(&connection, path)? != Identity::Empty {
         return Ok(());
     }
     configure(&connection)?;
     // The marks are part of the transaction: a crash leaves an empty file or a whole log.
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(SCHEMA_2)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    Ok(transaction.commit()?)
+}
+
+/// Brings a log of format 1 up to date, in one transaction; the caller holds the log's lock.
+///
+/// Event ids were kept as they came and for ever; from now on they are of age `now`.
+pub(crate) fn upgrade(path: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let mut connection = connect(path, OpenFlags::empty())?;
+    if identify(&connection, path)? != Identity::Older {
+        return Ok(());
+    }
+    configure(&connection)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch("ALTER TABLE event_ids RENAME TO event_ids_1")?;
+    transaction.execute_batch(SCHEMA_2)?;
+    {
+        let mut ids = transaction.prepare("SELECT event_id, log_seq FROM event_ids_1")?;
+        let mut insert = transaction.prepare("INSERT INTO event_ids VALUES (?1, ?2)")?;
+        let mut rows = ids.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, log_seq): (String, i64) = (row.get(0)?, row.get(1)?);
+            insert.execute((EventHash::of_text(&id).0, log_seq))?;
+        }
+    }
+    transaction.execute("INSERT INTO arrivals SELECT 1, ?1 WHERE EXISTS (SELECT 1 FROM log)", [now.as_micros()])?;
+    transaction.execute_batch("DROP TABLE event_ids_1")?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     Ok(transaction.commit()?)
 }
@@ -81,11 +123,36 @@ fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError
     match (application_id, u32::try_from(format)) {
         (0, Ok(0)) if objects == 0 => Ok(Identity::Empty),
         (APPLICATION_ID, _) if format == FORMAT => Ok(Identity::Log),
+        (APPLICATION_ID, _) if format == FORMAT_1 => Ok(Identity::Older),
         (APPLICATION_ID, Ok(found)) if format > FORMAT => {
             Err(StoreError::NewerFormat { path: path.to_owned(), found, supported: FORMAT.unsigned_abs() })
         }
         _ => Err(foreign()),
     }
+}
+
+/// Looks that every table, index and view is defined as it was written: SQLite reads rows by these texts,
+/// and a changed one can make it see none. Those that somebody added are his own.
+fn check_schema(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = schema_of(connection)?;
+    let expected = {
+        let empty = Connection::open_in_memory()?;
+        empty.execute_batch(SCHEMA)?;
+        empty.execute_batch(SCHEMA_2)?;
+        schema_of(&empty)?
+    };
+    match expected.into_iter().find(|(name, text)| found.get(name) != Some(text)) {
+        Some((object, _)) => Err(StoreError::DamagedSchema { path: path.to_owned(), object }),
+        None => Ok(()),
+    }
+}
+
+/// The definition of each object, by name.
+fn schema_of(connection: &Connection) -> Result<BTreeMap<String, (String, String)>, StoreError> {
+    let sql = "SELECT name, tbl_name, coalesce(sql, '') FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Sets, and asserts, that a commit is on disk when it returns.
@@ -105,6 +172,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    // What is moved or removed leaves no copy behind, or an erased user would still be in the file.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     Ok(())
 }
 
@@ -121,6 +190,23 @@ mod tests {
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert_eq!((mode.as_str(), level), ("wal", 2));
+    }
+
+    #[test]
+    fn a_changed_definition_is_named_and_an_added_one_is_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shortlist.db");
+        create_if_empty(&path).unwrap();
+        let database = Connection::open(&path).unwrap();
+        database.execute_batch("CREATE VIEW mine AS SELECT count(*) FROM log").unwrap();
+        open(dir.path(), &path).unwrap();
+        // One letter makes the row number another column, which is empty.
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, 'log_seq  INTEGER PRIMARY', 'log_seq  INTEGES PRIMARY')
+                   WHERE name = 'log'";
+        database.execute_batch("PRAGMA writable_schema = on").unwrap();
+        assert_eq!(database.execute(sql, []).unwrap(), 1);
+        let error = open(dir.path(), &path).unwrap_err();
+        assert!(matches!(&error, StoreError::DamagedSchema { object, .. } if object == "log"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shortlist_types::{InvalidInput, LogSeq};
 
 use crate::BundleId;
-use crate::limits::{BUNDLES_MAX, REGISTRY_WAIT};
+use crate::limits::{BUNDLES_MAX, CHECKPOINT_BYTES_MAX, REGISTRY_WAIT};
 
 /// What can go wrong with a store: who is at fault, and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The store.
         dir: PathBuf,
     },
+    /// The log may not be written by this user; SQLite's readers write beside it, too.
+    #[error(
+        "{path} cannot be written by this user; the folder of the store and all files in it must be writable, also for \
+         commands that only read: change their owner, or run as him"
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// SQLite did not take a setting that durability rests on.
     #[error("the database did not take {pragma} = {expected}, it says {got}; choose a local disk for the store")]
     Setting {
@@ -54,12 +63,26 @@ pub enum StoreError {
         got: String,
     },
     /// A record of the log is not what was written. Nothing from there on was given out.
-    #[error("record {} of the log {damage}; restore the store from a backup", .log_seq.0)]
+    #[error(
+        "record {} of the log {damage}; `shortlist log verify` lists all damage, `shortlist store restore` puts a \
+         backup back, `shortlist log salvage` saves what can be read", .log_seq.0
+    )]
     DamagedRecord {
         /// The first record that is wrong.
         log_seq: LogSeq,
         /// In which way.
         damage: RecordDamage,
+    },
+    /// The database says of itself what was never written. Nothing was read.
+    #[error(
+        "{path} is damaged: its definition of {object} is not the one that was written; `shortlist store restore` puts \
+         a backup back"
+    )]
+    DamagedSchema {
+        /// The file.
+        path: PathBuf,
+        /// Name of the table, index or view.
+        object: String,
     },
     /// A position that the log does not have: the state that asks was made from another log.
     #[error("the log ends at record {}, before record {}; the asking state belongs to another log", .head.0, .asked.0)]
@@ -68,6 +91,23 @@ pub enum StoreError {
         asked: LogSeq,
         /// The last record.
         head: LogSeq,
+    },
+    /// The target of a copy is in use already.
+    #[error("{dir} holds something already; choose a folder that does not exist or is empty")]
+    NotEmpty {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A position that the log no longer has.
+    #[error(
+        "the log begins after record {}, and record {} was asked for: retention removed what came before; start \
+         from a checkpoint", .start.0, .asked.0
+    )]
+    BeforeStart {
+        /// The position that was asked for.
+        asked: LogSeq,
+        /// The last record that was removed.
+        start: LogSeq,
     },
     /// A value that the caller gave. Nothing was changed.
     #[error(transparent)]
@@ -128,6 +168,20 @@ pub enum StoreError {
         /// In which way.
         damage: BundleDamage,
     },
+    /// A checkpoint is not what was written. It was not read; an older one, or the log, gives the state.
+    #[error("checkpoint {file} {reason}; it is passed over")]
+    DamagedCheckpoint {
+        /// Name of its file.
+        file: String,
+        /// In which way.
+        reason: &'static str,
+    },
+    /// A state that no checkpoint can hold. The log alone keeps it, and restarts replay more of it.
+    #[error("a checkpoint of {bytes} bytes is more than the {CHECKPOINT_BYTES_MAX} that a start could read")]
+    CheckpointTooLarge {
+        /// Bytes that were written.
+        bytes: u64,
+    },
     /// The registry file cannot be read as one.
     #[error("{path} is damaged ({reason}); move it away and promote a bundle again")]
     DamagedRegistry {
@@ -165,6 +219,9 @@ pub enum RecordDamage {
     /// The row cannot be read, or does not hold a record of its kind.
     #[error("cannot be read")]
     Unreadable,
+    /// The row can be read; the one before it is gone, so that its checksum says nothing.
+    #[error("cannot be checked, because the one before it is gone")]
+    Unchecked,
 }
 
 /// How a file of a bundle differs from what was published.

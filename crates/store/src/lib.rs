@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! shortlist.db     the log, a SQLite file in WAL mode; any SQL tool can read it
+//! checkpoints/     states of the fold, so that a start replays only what came after the newest
 //! log.lock         held by the one process that appends
 //! bundles/b-<id>/  immutable, named by content, checksummed
 //! registry.json    which bundle is current, which ones were before
@@ -15,35 +16,32 @@
 //! A trainer reads beside it through a [`LogReader`] and publishes through the [`Registry`], which
 //! the server watches.
 
-mod bundle_folder;
-mod bundle_id;
-mod bundle_manifest;
-mod chain;
+mod backup;
+mod bundles;
+mod checkpoints;
+mod clock;
+mod config;
 mod connection;
 mod durable_file;
-mod encoded_record;
 mod error;
 mod file_lock;
 pub mod limits;
-mod log_appender;
-mod log_reader;
-mod log_writer;
-mod publish_step;
-mod registry;
-mod registry_file;
+mod log;
+mod sha256;
 mod store;
+mod store_info;
 #[cfg(test)]
 mod testing;
-mod write_queue;
 
-pub use bundle_folder::BundleFolder;
-pub use bundle_id::BundleId;
-pub use chain::LogHead;
+pub use backup::Copied;
+pub use bundles::{BundleFolder, BundleId, BundleInfo, PublishStep, Registry};
+pub use checkpoints::Checkpoint;
+pub use clock::Clock;
+pub use config::StoreConfig;
 pub use error::{BundleDamage, RecordDamage, StoreError};
-pub use log_appender::{AppendCount, Appended, LogAppender};
-pub use log_reader::LogReader;
-pub use log_writer::{Apply, LogWriter};
-pub use publish_step::PublishStep;
-pub use registry::{BundleInfo, Registry};
+pub use log::{
+    AppendCount, Appended, Apply, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport, LogWriter,
+    Pin, Retention, Salvaged,
+};
 pub use store::Store;
-pub use write_queue::Done;
+pub use store_info::StoreInfo;

@@ -1,7 +1,8 @@
--- Format 1 of the log. Anyone may read it; only the holder of log.lock appends.
+-- Format 2 of the log. Anyone may read it; only the holder of log.lock appends.
 
--- Contiguous from 1. The checksum is a chain: xxh3_64 over (log_seq, time, kind, payload), seeded
--- with the checksum of the record before.
+-- Contiguous from the record after log_bounds.cut_log_seq. The checksum is a chain: xxh3_64 over
+-- (log_seq, time, kind, payload), seeded with the chain up to the record before. The chain goes on with
+-- this checksum, but after an 'erased' record with the one in its payload: the one before it was erased.
 CREATE TABLE log (
     log_seq  INTEGER PRIMARY KEY CHECK (log_seq > 0),
     kind     TEXT    NOT NULL,
@@ -12,12 +13,6 @@ CREATE TABLE log (
 
 -- Finds the few catalogue records among many events; an event costs nothing here.
 CREATE INDEX log_catalogue ON log (kind) WHERE kind <> 'event';
-
--- Makes retries safe: an id that is here is not appended again.
-CREATE TABLE event_ids (
-    event_id TEXT    PRIMARY KEY NOT NULL,
-    log_seq  INTEGER NOT NULL
-) WITHOUT ROWID;
 
 CREATE TABLE properties (
     key   TEXT PRIMARY KEY NOT NULL,

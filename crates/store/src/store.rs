@@ -1,16 +1,21 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::OptionalExtension;
-use shortlist_types::InvalidInput;
+use shortlist_types::{InvalidInput, Timestamp};
 
 use crate::connection::{self, Identity};
 use crate::durable_file::sync_dir;
 use crate::file_lock::FileLock;
 use crate::limits::{PROPERTY_KEY_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX};
-use crate::{LogAppender, LogReader, Registry, StoreError};
+use crate::{Clock, LogAppender, LogReader, Registry, StoreError};
 
 const LOG_FILE: &str = "shortlist.db";
 const LOG_LOCK_FILE: &str = "log.lock";
+
+/// Where the log of a store is.
+pub(crate) fn log_path(dir: &Path) -> PathBuf {
+    dir.join(LOG_FILE)
+}
 
 /// One store directory. Opening it takes no lock: many processes may read beside the one that appends.
 ///
@@ -24,6 +29,7 @@ const LOG_LOCK_FILE: &str = "log.lock";
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    clock: Clock,
 }
 
 impl Store {
@@ -32,7 +38,7 @@ impl Store {
     /// # Errors
     /// A file of another program or of a newer version in its place, which is left as it is.
     pub fn open_or_create(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store = Self { dir: dir.into() };
+        let store = Self { dir: dir.into(), clock: Clock::default() };
         let log = store.dir.join(LOG_FILE);
         if connection::identity_of(&log)? == Identity::Empty {
             let registry = store.registry();
@@ -53,9 +59,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotAStore`] if there is none; a file of another program or of a newer version.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store = Self { dir: dir.into() };
+        let store = Self { dir: dir.into(), clock: Clock::default() };
+        let log = store.dir.join(LOG_FILE);
+        if connection::identity_of(&log)? == Identity::Older {
+            let _alone = store.try_lock()?;
+            connection::upgrade(&log, store.clock.now())?;
+            tracing::info!(log = %log.display(), "brought the log to format 2");
+        }
         store.connect()?;
         Ok(store)
+    }
+
+    /// The same store with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The folder.
@@ -101,9 +119,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] if another process, or another appender of this one, holds it.
     pub fn lock_log(&self) -> Result<LogAppender, StoreError> {
-        let lock = FileLock::try_acquire(&self.dir.join(LOG_LOCK_FILE))?
-            .ok_or_else(|| StoreError::Locked { dir: self.dir.clone() })?;
-        LogAppender::new(self.reader()?, lock)
+        let lock = self.try_lock()?;
+        LogAppender::new(self, lock)
+    }
+
+    fn try_lock(&self) -> Result<FileLock, StoreError> {
+        FileLock::try_acquire(&self.dir.join(LOG_LOCK_FILE))?
+            .ok_or_else(|| StoreError::Locked { dir: self.dir.clone() })
     }
 
     /// The bundles of this store.
@@ -111,8 +133,21 @@ impl Store {
         Registry::new(&self.dir)
     }
 
-    fn connect(&self) -> Result<rusqlite::Connection, StoreError> {
-        connection::open(&self.dir, &self.dir.join(LOG_FILE))
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The time by the store's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        log_path(&self.dir)
+    }
+
+    pub(crate) fn connect(&self) -> Result<rusqlite::Connection, StoreError> {
+        connection::open(&self.dir, &self.log_path())
     }
 }
 
@@ -163,9 +198,9 @@ mod tests {
     fn a_newer_format_is_refused_with_the_way_out() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open_or_create(dir.path()).unwrap();
-        database(&store).pragma_update(None, "user_version", 2).unwrap();
+        database(&store).pragma_update(None, "user_version", 3).unwrap();
         let error = Store::open_or_create(dir.path()).unwrap_err();
-        assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerFormat { found: 3, supported: 2, .. }), "{error}");
         assert!(error.to_string().contains("newer version"), "{error}");
     }
 

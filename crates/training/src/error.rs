@@ -2,7 +2,7 @@ use shortlist_embedding::EmbeddingError;
 use shortlist_evaluation::EvaluationError;
 use shortlist_features::FoldError;
 use shortlist_ranking::RankingError;
-use shortlist_recommender::BundleError;
+use shortlist_recommender::{BundleError, RestoreError};
 use shortlist_retrieval::RetrievalError;
 use shortlist_store::StoreError;
 use shortlist_types::{InvalidInput, Timestamp};
@@ -43,6 +43,9 @@ pub enum TrainingError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state that a cut log begins with could not be had.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// A record did not fit the fold.
     #[error(transparent)]
     Fold(#[from] FoldError),

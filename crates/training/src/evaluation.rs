@@ -5,7 +5,7 @@ use shortlist_embedding::EncoderScratch;
 use shortlist_evaluation::{auc, bootstrap_difference, bootstrap_mean, log_loss, ndcg_at_k, recall_at_k};
 use shortlist_features::FeatureState;
 use shortlist_ranking::probability;
-use shortlist_recommender::{Bundle, Models, Pipeline, Request, Scratch};
+use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Request, Scratch};
 use shortlist_store::{LogReader, Store};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx};
 
@@ -37,7 +37,9 @@ pub fn evaluate_store(
     let id = registry.current()?.ok_or(TrainingError::NoBundle)?;
     let bundle = Bundle::load(&registry, &log, &id)?;
     let until = log.head()?.log_seq;
-    let timeline = Timeline::read(&log, until, event_types, progress)?;
+    let first = DurableState::new(store.clone(), Arc::clone(event_types)).first()?;
+    let _pin = store.pin("evaluate", first.log_seq())?;
+    let timeline = Timeline::read(&log, until, first.clone(), progress)?;
     let (start, start_time) = evaluation_start(&timeline, config.evaluation_share)?;
     let trained_until = bundle.provenance.trained_log_seq.next();
     let (from, from_time) =
@@ -51,7 +53,7 @@ pub fn evaluate_store(
         models: &bundle.models,
         seed,
     };
-    let report = evaluation.run(&log, FeatureState::new(Arc::clone(event_types)), progress)?;
+    let report = evaluation.run(&log, first, progress)?;
     Ok((bundle, report))
 }
 

@@ -1,11 +1,8 @@
-use std::sync::Arc;
-
 use shortlist_embedding::{BlendConfig, EmbeddingError};
 use shortlist_features::FeatureState;
 use shortlist_ranking::TrainingRows;
 use shortlist_recommender::{Models, Pipeline};
 use shortlist_store::LogReader;
-use shortlist_types::EventTypes;
 
 use crate::decision::training_decisions;
 use crate::fit_first_stage::{fit_first_stage, interactions};
@@ -43,11 +40,11 @@ impl Setting<'_> {
     /// cannot move its retrieval features.
     pub(crate) fn first_stage(
         &self,
-        event_types: &Arc<EventTypes>,
+        first: FeatureState,
         progress: &mut dyn Progress,
     ) -> Result<FirstStage, TrainingError> {
         let Self { log, timeline, split, config, seed, .. } = *self;
-        let mut state = FeatureState::new(Arc::clone(event_types));
+        let mut state = first;
         progress.begin("replaying the log", Some(split.search_until().0));
         replay(log, &mut state, split.search_until(), &mut |_, log_seq, _| {
             progress.at(log_seq.0);
@@ -99,6 +96,8 @@ impl Setting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use shortlist_recommender::PipelineConfig;
     use shortlist_simulator::{MarketConfig, Marketplace};
     use shortlist_store::{Store, StoreError};
@@ -127,8 +126,8 @@ mod tests {
         store.lock_log().unwrap().append_all(records, &mut |_| ()).unwrap();
         let log = store.reader().unwrap();
         let until = log.head().unwrap().log_seq;
-        let types = Arc::new(EventTypes::default());
-        let timeline = Timeline::read(&log, until, &types, &mut NoProgress).unwrap();
+        let first = FeatureState::new(Arc::default());
+        let timeline = Timeline::read(&log, until, first.clone(), &mut NoProgress).unwrap();
         let config = TrainingConfig { negatives_per_decision: 5_000, decisions_max: 1, ..TrainingConfig::default() };
         let split = Split::of(&timeline, until, &config).unwrap();
         let slice = timeline.between(split.ranker_from, split.evaluation_from);
@@ -136,7 +135,7 @@ mod tests {
         let pipeline = Pipeline::new(PipelineConfig { candidates_share: 0.5, ..PipelineConfig::default() });
         let setting =
             Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config: &config, seed };
-        Made { stage: setting.first_stage(&types, &mut NoProgress).unwrap(), decision }
+        Made { stage: setting.first_stage(first, &mut NoProgress).unwrap(), decision }
     }
 
     /// The same log, but what `user` did with `item` from `decision` on is no more than an impression.

@@ -1,10 +1,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use shortlist_features::FeatureState;
 use shortlist_store::LogReader;
-use shortlist_types::{Event, EventTypes, ItemIdx, LogRecord, LogSeq, Outcome, Timestamp, UserIdx};
+use shortlist_types::{Event, ItemIdx, LogRecord, LogSeq, Outcome, Timestamp, UserIdx};
 
 use crate::replay::replay;
 use crate::{Progress, TrainingError};
@@ -39,16 +38,16 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Reads the log up to `until`.
+    /// Reads the log from the state that it begins with, up to `until`.
     pub(crate) fn read(
         log: &LogReader,
         until: LogSeq,
-        event_types: &Arc<EventTypes>,
+        first: FeatureState,
         progress: &mut dyn Progress,
     ) -> Result<Self, TrainingError> {
         let mut timeline = Self::default();
         let mut pages: HashMap<UserIdx, Pages> = HashMap::new();
-        let mut state = FeatureState::new(Arc::clone(event_types));
+        let mut state = first;
         progress.begin("reading the log", Some(until.0));
         replay(log, &mut state, until, &mut |state, log_seq, record| {
             if let LogRecord::Event(event) = record {

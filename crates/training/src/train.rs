@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use shortlist_ranking::LogisticRegression;
-use shortlist_recommender::{Bundle, Models, Pipeline, Provenance};
+use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
 use shortlist_types::Timestamp;
 
@@ -53,12 +55,15 @@ pub fn train(
     let Settings { events: event_types, pipeline: pipeline_config, training: config, seed } = *settings;
     let log = store.reader()?;
     let head = log.head()?;
-    let timeline = Timeline::read(&log, head.log_seq, event_types, progress)?;
+    let first = DurableState::new(store.clone(), Arc::clone(event_types)).first()?;
+    // A live server's retention waits until this has read what it needs.
+    let _pin = store.pin("train", first.log_seq())?;
+    let timeline = Timeline::read(&log, head.log_seq, first.clone(), progress)?;
     let split = Split::of(&timeline, head.log_seq, config)?;
     let pipeline = Pipeline::new(pipeline_config.clone());
 
     let setting = Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config, seed };
-    let FirstStage { mut models, rows, state } = setting.first_stage(event_types, progress)?;
+    let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
     progress.begin("fitting the ranker", None);
     models.ranker = Some(LogisticRegression::fit(&rows, &config.ranker, &mut |iteration| {
         progress.at(iteration.number as u64);

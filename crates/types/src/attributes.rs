@@ -7,8 +7,7 @@ use crate::InvalidInput;
 use crate::limits::{ATTRIBUTE_LIST_MAX, ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_STRING_BYTES_MAX, ATTRIBUTES_MAX};
 
 /// One attribute: a string, a finite number, a bool, or a list of strings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum AttributeValue {
     /// `true` or `false`.
     Bool(bool),
@@ -18,6 +17,46 @@ pub enum AttributeValue {
     Text(String),
     /// Several texts, such as genres.
     List(Vec<String>),
+}
+
+/// In JSON the value itself says its type.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, remote = "AttributeValue")]
+enum Untagged {
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// In a binary format its number does.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AttributeValue")]
+enum Tagged {
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Serialize for AttributeValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            Untagged::serialize(self, serializer)
+        } else {
+            Tagged::serialize(self, serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AttributeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Untagged::deserialize(deserializer)
+        } else {
+            Tagged::deserialize(deserializer)
+        }
+    }
 }
 
 /// Named attributes of an item, a user or a request's context: bounded and finite.

@@ -36,9 +36,29 @@ pub enum LogRecord {
         /// Which one.
         user_id: UserId,
     },
+    /// What is left of a record whose user was erased: enough that items and users keep their numbers.
+    Erased {
+        /// When it happened.
+        timestamp: Timestamp,
+        /// The item of an event; what was done with it, and by whom, is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item_id: Option<ItemId>,
+        /// Whether this was the first record of its user: his number stays taken.
+        new_user: bool,
+    },
 }
 
 impl LogRecord {
+    /// Whose it is, if it is about a user.
+    pub fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::Event(event) => Some(&event.user_id),
+            Self::UserPut { user, .. } => Some(&user.user_id),
+            Self::UserDelete { user_id, .. } => Some(user_id),
+            Self::ItemPut { .. } | Self::ItemDelete { .. } | Self::Erased { .. } => None,
+        }
+    }
+
     /// When the record says it happened.
     pub fn timestamp(&self) -> Timestamp {
         match self {
@@ -46,7 +66,8 @@ impl LogRecord {
             Self::ItemPut { timestamp, .. }
             | Self::ItemDelete { timestamp, .. }
             | Self::UserPut { timestamp, .. }
-            | Self::UserDelete { timestamp, .. } => *timestamp,
+            | Self::UserDelete { timestamp, .. }
+            | Self::Erased { timestamp, .. } => *timestamp,
         }
     }
 }

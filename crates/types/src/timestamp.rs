@@ -1,10 +1,10 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::InvalidInput;
 
-/// A point in time in microseconds since 1970-01-01 UTC; RFC 3339 in JSON.
+/// A point in time in microseconds since 1970-01-01 UTC; RFC 3339 in JSON, the number in binary formats.
 ///
 /// ```
 /// use shortlist_types::Timestamp;
@@ -12,8 +12,7 @@ use crate::InvalidInput;
 /// assert_eq!(t.to_string(), "2026-01-31T12:00:00Z");
 /// assert_eq!(t.seconds_since(Timestamp::parse("2026-01-31T11:59:00Z").unwrap()), 60.0);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 /// 0001-01-01 and 9998-12-31T23:59:59.999999: inside what RFC 3339, protobuf and jiff can all say.
@@ -84,16 +83,20 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl TryFrom<String> for Timestamp {
-    type Error = InvalidInput;
-    fn try_from(text: String) -> Result<Self, InvalidInput> {
-        Self::parse(&text)
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
     }
 }
 
-impl From<Timestamp> for String {
-    fn from(time: Timestamp) -> String {
-        time.to_string()
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parsed = if deserializer.is_human_readable() {
+            Self::parse(&String::deserialize(deserializer)?)
+        } else {
+            Self::from_micros(i64::deserialize(deserializer)?)
+        };
+        parsed.map_err(de::Error::custom)
     }
 }
 

@@ -6,10 +6,13 @@ mod evaluate_cold_start;
 mod evaluate_retrieval;
 mod import;
 mod index;
+mod log;
+mod log_export;
 mod quickstart;
 mod recommend;
 mod registry;
 mod serve;
+mod store;
 mod train;
 
 use crate::args::{Args, Command};
@@ -24,6 +27,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Recommend(args) => recommend::run(&args),
         Command::Evaluate(command) => evaluate::run(&command),
         Command::Index(command) => index::run(&command),
+        Command::Log(command) => log::run(&command),
+        Command::Store(command) => store::run(&command),
         Command::Registry(command) => registry::run(&command),
         Command::Config(command) => config::run(&command),
     }

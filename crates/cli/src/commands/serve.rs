@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use shortlist_features::FeatureState;
-use shortlist_gateway::Service;
-use shortlist_recommender::{Bundle, Pipeline, Recommender};
+use shortlist_gateway::{Parts, Service};
+use shortlist_recommender::{Bundle, DurableState, Pipeline, Recommender};
 use shortlist_store::{LogWriter, Store};
 use shortlist_training::Progress;
 use tokio::net::TcpListener;
 
 use crate::args::ServeArgs;
 use crate::config::Config;
+use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
 
 /// Records that may wait for the log; beyond it events are refused with 429.
@@ -63,8 +64,13 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     };
     let writer = LogWriter::start(appender, WRITE_QUEUE_MAX, Box::new(apply))?;
     let writer = Arc::new(writer);
-    let service = Arc::new(Service::new(Arc::clone(&recommender), Arc::clone(&writer), &config.gateway)?);
+    let durable = DurableState::new(store.clone(), Arc::clone(&config.events));
+    let parts = Parts { recommender: Arc::clone(&recommender), writer: Arc::clone(&writer), state: durable.clone() };
+    let service = Arc::new(Service::new(parts, &config.gateway)?);
     let stopping = Arc::new(AtomicBool::new(false));
+    let maintenance =
+        Maintenance { store: store.clone(), state: durable, writer: Arc::clone(&writer), config: config.store.clone() }
+            .start(Arc::clone(&stopping))?;
     let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -77,6 +83,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     drop(runtime);
     stopping.store(true, Ordering::Relaxed);
     let _ = watcher.join();
+    let _ = maintenance.join();
     if let Some(writer) = Arc::into_inner(writer) {
         writer.close()?;
     }
@@ -84,18 +91,18 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     served
 }
 
-/// Replays the whole log.
+/// The state after the whole log: its newest checkpoint, and the records after it.
 pub(crate) fn fold_log(store: &Store, config: &Config) -> anyhow::Result<FeatureState> {
-    let log = store.reader()?;
-    let head = log.head()?.log_seq;
-    let mut state = FeatureState::new(Arc::clone(&config.events));
+    let head = store.reader()?.head()?.log_seq;
+    let durable = DurableState::new(store.clone(), Arc::clone(&config.events));
     let mut progress = ProgressBars::default();
     progress.begin("replaying the log", Some(head.0));
-    log.read(state.log_seq(), head, |log_seq, record| {
+    let mut replayed = 0_u64;
+    let state = durable.restore(&mut |log_seq| {
+        replayed += 1;
         progress.at(log_seq.0);
-        Ok::<_, anyhow::Error>(state.apply(log_seq, &record)?)
     })?;
-    progress.end(&format!("{} records", head.0));
+    progress.end(&format!("{} records, {replayed} of them after the checkpoint", state.log_seq().0));
     if state.unknown_events() > 0 {
         let skipped = state.unknown_events();
         tracing::warn!(skipped, "events of types that the configuration does not name were passed over");

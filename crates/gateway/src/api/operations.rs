@@ -18,6 +18,10 @@ pub struct Readiness {
     pub bundle: String,
     /// Last record of the log that the state holds.
     pub log_seq: u64,
+    /// Whether events and changes are taken: `on`, `disk_full` while there is too little space, `off`
+    /// until a restart after the disk failed. Questions are answered all the same.
+    #[schema(value_type = String)]
+    pub ingest: &'static str,
     /// Why it is not ready: `ingest_off` when the log takes no records until a restart,
     /// `shutting_down`.
     #[schema(value_type = Vec<String>)]

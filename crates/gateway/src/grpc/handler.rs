@@ -116,7 +116,13 @@ impl ShortlistService for Handler {
 
     async fn delete_user(&self, request: Request<v1::DeleteUserRequest>) -> Answer<v1::ChangeResponse> {
         let (call, message) = self.admit(request)?;
-        Ok(Response::new(to_wire::change(self.service.delete_user(call, message.user_id).await?)))
+        let v1::DeleteUserRequest { user_id, erase } = message;
+        let deleted = if erase {
+            self.service.erase_user(call, user_id).await
+        } else {
+            self.service.delete_user(call, user_id).await
+        };
+        Ok(Response::new(to_wire::change(deleted?)))
     }
 }
 

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use shortlist_types::InvalidInput;
 
 use super::body::{Admitted, AdmittedJson, PathId};
 use super::openapi::{Refusals, RefusalsOfWrite};
@@ -93,14 +95,37 @@ pub(super) async fn get_user(
     service.get_user(call, user_id).await.map(Json)
 }
 
-/// Withdraw a user's description; his events stay, and doing it twice is no error
+/// Withdraw a user's description, or erase all that is known of him
+///
+/// Without `erase` his events stay. With it his records are removed from the log, the checkpoints and the
+/// state, and `accepted` says how many there were; bundles forget him when they are replaced. Doing it
+/// twice is no error.
 #[utoipa::path(delete, path = "/v1/users/{user_id}", tag = "catalogue",
-    params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user")),
+    params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user"),
+        ("erase" = Option<bool>, Query, description = "Whether his events go, too; no if absent")),
     responses((status = 200, description = "Not described any more", body = ChangeResponse), RefusalsOfWrite))]
 pub(super) async fn delete_user(
     State(service): State<Arc<Service>>,
     PathId(user_id): PathId,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     Admitted(call): Admitted,
 ) -> Result<Json<ChangeResponse>, ApiError> {
-    service.delete_user(call, user_id).await.map(Json)
+    let Query(pairs) = query.map_err(|_| InvalidInput::new("query", "must be UTF-8, percent-encoded where needed"))?;
+    let deleted = if wants_erasure(&pairs)? {
+        service.erase_user(call, user_id).await
+    } else {
+        service.delete_user(call, user_id).await
+    };
+    deleted.map(Json)
+}
+
+/// Reads the query `erase=true|false` of a deletion.
+fn wants_erasure(pairs: &[(String, String)]) -> Result<bool, InvalidInput> {
+    match pairs {
+        [] => Ok(false),
+        [(name, value)] if name == "erase" => {
+            value.parse().map_err(|_| InvalidInput::new("erase", format!("must be true or false, got {value:?}")))
+        }
+        [(name, _), ..] => Err(InvalidInput::new("query", format!("expected erase, once, got {name:?}"))),
+    }
 }

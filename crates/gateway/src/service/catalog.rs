@@ -30,7 +30,7 @@ impl Service {
     /// One entry of the catalogue.
     pub(crate) async fn get_item(&self, call: Call, item_id: String) -> Result<ItemView, ApiError> {
         let patience = call.patience(None, self.default_timeout)?;
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let work = move |_: Call| {
             let item_id = ItemId::parse(&item_id)?;
             let found = recommender.read(|state| {
@@ -47,7 +47,7 @@ impl Service {
 
     /// Takes an item out of the catalogue, if it is there.
     pub(crate) async fn delete_item(&self, call: Call, item_id: String) -> Result<ChangeResponse, ApiError> {
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let change = self.append(call, move |received| {
             let item_id = ItemId::parse(&item_id)?;
             let there = recommender.read(|state| {
@@ -81,7 +81,7 @@ impl Service {
     /// What is known of a user; one who was neither described nor did anything counts as unknown.
     pub(crate) async fn get_user(&self, call: Call, user_id: String) -> Result<UserView, ApiError> {
         let patience = call.patience(None, self.default_timeout)?;
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let work = move |_: Call| {
             let user_id = UserId::parse(&user_id)?;
             let attributes = recommender.read(|state| {
@@ -96,7 +96,7 @@ impl Service {
 
     /// Withdraws a user's description, if there is one.
     pub(crate) async fn delete_user(&self, call: Call, user_id: String) -> Result<ChangeResponse, ApiError> {
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let change = self.append(call, move |received| {
             let user_id = UserId::parse(&user_id)?;
             let described =

@@ -4,6 +4,7 @@
 //! no queue before it. CPU work runs on the workers; the I/O thread waits for it until the deadline.
 
 mod catalog;
+mod erasure;
 mod questions;
 mod writes;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shortlist_recommender::Recommender;
+use shortlist_recommender::{DurableState, Recommender};
 use shortlist_store::LogWriter;
 use shortlist_types::EventTypes;
 use tokio::sync::Semaphore;
@@ -23,10 +24,21 @@ use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
 
+/// What a service is made of. The writer's `apply` must feed the same recommender, so that what is
+/// acknowledged is seen by the next question.
+#[derive(Clone)]
+pub struct Parts {
+    /// Answers questions.
+    pub recommender: Arc<Recommender>,
+    /// Takes writes.
+    pub writer: Arc<LogWriter>,
+    /// Where the recommender's state lasts.
+    pub state: DurableState,
+}
+
 /// Answers questions from a [`Recommender`] and hands writes to a [`LogWriter`].
 pub struct Service {
-    recommender: Arc<Recommender>,
-    writer: Arc<LogWriter>,
+    parts: Parts,
     event_types: Arc<EventTypes>,
     places: Arc<Semaphore>,
     workers: Workers,
@@ -35,20 +47,14 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over a loaded state. The writer's `apply` must feed the same recommender, so that
-    /// what is acknowledged is seen by the next question.
+    /// A service over a loaded state.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub fn new(
-        recommender: Arc<Recommender>,
-        writer: Arc<LogWriter>,
-        config: &GatewayConfig,
-    ) -> Result<Self, GatewayError> {
-        let event_types = Arc::new(recommender.read(|state| state.event_types().clone()));
+    pub fn new(parts: Parts, config: &GatewayConfig) -> Result<Self, GatewayError> {
+        let event_types = Arc::new(parts.recommender.read(|state| state.event_types().clone()));
         Ok(Self {
-            recommender,
-            writer,
+            parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
             workers: Workers::start(config.threads)?,
@@ -60,17 +66,24 @@ impl Service {
     /// Whether traffic should come here, and why not.
     pub fn readiness(&self) -> Readiness {
         let mut reasons = Vec::new();
-        if !self.writer.is_healthy() {
+        let writer = &self.parts.writer;
+        let ingest = match (writer.is_healthy(), writer.is_full()) {
+            (false, _) => "off",
+            (true, true) => "disk_full",
+            (true, false) => "on",
+        };
+        if ingest == "off" {
             reasons.push("ingest_off");
         }
         if self.shutting_down.load(Ordering::Relaxed) {
             reasons.push("shutting_down");
         }
-        let bundle = self.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
+        let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
         Readiness {
             ready: reasons.is_empty(),
             bundle: bundle.unwrap_or_else(|| "no_bundle".to_owned()),
             log_seq: self.log_seq(),
+            ingest,
             reasons,
         }
     }
@@ -81,7 +94,7 @@ impl Service {
     }
 
     fn log_seq(&self) -> u64 {
-        self.recommender.read(|state| state.log_seq().0)
+        self.parts.recommender.read(|state| state.log_seq().0)
     }
 
     /// Gives a request its place, or refuses it at once.

@@ -13,7 +13,7 @@ impl Service {
     /// Which k items should this user see now?
     pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
         let patience = call.patience(request.deadline_ms.as_ref(), self.default_timeout)?;
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();
@@ -33,7 +33,7 @@ impl Service {
     /// Which items are most like this one?
     pub(crate) async fn similar(&self, call: Call, request: SimilarRequest) -> Result<SimilarResponse, ApiError> {
         let patience = call.patience(None, self.default_timeout)?;
-        let recommender = Arc::clone(&self.recommender);
+        let recommender = Arc::clone(&self.parts.recommender);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();

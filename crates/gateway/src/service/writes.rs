@@ -56,7 +56,7 @@ impl Service {
         make: impl FnOnce(&Received) -> Result<Vec<LogRecord>, ApiError> + Send + 'static,
     ) -> Result<IngestResponse, ApiError> {
         let patience = call.patience(None, WRITE_TIMEOUT)?;
-        let writer = Arc::clone(&self.writer);
+        let writer = Arc::clone(&self.parts.writer);
         let submit = move |call: Call| {
             let records = make(&call.received)?;
             let (sender, outcome) = oneshot::channel();

@@ -158,7 +158,7 @@ fn the_catalogue_is_the_same_from_both_sides() {
     run.block_on(grpc.put_user(v1::PutUserRequest { user: Some(user.clone()) })).unwrap();
     let id = || "u".to_owned();
     assert_eq!(run.block_on(grpc.get_user(v1::GetUserRequest { user_id: id() })).unwrap().into_inner(), user);
-    run.block_on(grpc.delete_user(v1::DeleteUserRequest { user_id: id() })).unwrap();
+    run.block_on(grpc.delete_user(v1::DeleteUserRequest { user_id: id(), erase: false })).unwrap();
     assert_eq!(server.get("/v1/users/u").problem(404).0, "user_not_found");
 }
 

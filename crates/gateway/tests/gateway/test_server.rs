@@ -3,9 +3,9 @@ use std::sync::{Arc, OnceLock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use shortlist_features::FeatureState;
-use shortlist_gateway::{GatewayConfig, Service};
+use shortlist_gateway::{GatewayConfig, Parts, Service};
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
-use shortlist_recommender::{Pipeline, PipelineConfig, Recommender};
+use shortlist_recommender::{DurableState, Pipeline, PipelineConfig, Recommender};
 use shortlist_store::{Apply, LogWriter, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -51,7 +51,9 @@ impl TestServer {
             applied_to.apply(records).unwrap();
         });
         let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
-        let service = Arc::new(Service::new(Arc::clone(&recommender), writer, &config).unwrap());
+        let state = DurableState::new(store.clone(), Arc::default());
+        let parts = Parts { recommender: Arc::clone(&recommender), writer, state };
+        let service = Arc::new(Service::new(parts, &config).unwrap());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

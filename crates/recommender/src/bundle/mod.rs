@@ -134,6 +134,10 @@ impl Bundle {
         let models = Models::of(&files)?;
         let (provenance, report) = (files.json(PROVENANCE)?, files.json(REPORT)?);
         let bundle = Self { id: id.clone(), models, provenance, report };
+        // What retention removed can no longer be compared.
+        if bundle.provenance.log_seq < log.start()?.log_seq {
+            return Ok(bundle);
+        }
         let chain = log.chain_at(bundle.provenance.log_seq)?;
         if chain.map(Provenance::chain_text) != Some(bundle.provenance.log_chain.clone()) {
             return Err(BundleError::ForeignLog);

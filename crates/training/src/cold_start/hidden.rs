@@ -44,7 +44,7 @@ impl Hidden {
             }
             LogRecord::ItemPut { item, .. } => self.items.contains_key(&item.item_id),
             LogRecord::ItemDelete { item_id, .. } => self.items.contains_key(item_id),
-            LogRecord::UserPut { .. } | LogRecord::UserDelete { .. } => false,
+            LogRecord::UserPut { .. } | LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => false,
         }
     }
 

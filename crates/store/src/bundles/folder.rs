@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle_id::{sha256_hex, sha256_of_file};
-use crate::bundle_manifest::{BundleFile, BundleManifest, MANIFEST_FILE, MANIFEST_FORMAT};
+use crate::bundles::manifest::{BundleFile, BundleManifest, MANIFEST_FILE, MANIFEST_FORMAT};
 use crate::durable_file::{read_bounded, rename_synced, sync_dir, write_synced};
 use crate::limits::MANIFEST_BYTES_MAX;
+use crate::sha256::{sha256_hex, sha256_of_file};
 use crate::{BundleDamage, BundleId, PublishStep, StoreError};
 
 const STAGING_PREFIX: &str = ".tmp-";
@@ -43,6 +43,13 @@ pub(crate) fn write(
     rename_synced(&staging, &path)?;
     on_step(PublishStep::Renamed);
     Ok(())
+}
+
+/// Removes a bundle so that a crash leaves it whole or out of sight. The caller holds the registry's lock.
+pub(crate) fn remove(bundles: &Path, id: &BundleId) -> io::Result<()> {
+    let staging = bundles.join(format!("{STAGING_PREFIX}{id}"));
+    rename_synced(&path_of(bundles, id), &staging)?;
+    fs_err::remove_dir_all(&staging)
 }
 
 /// Removes what crashed publishes left. The caller holds the registry's lock, so none is under way.
@@ -129,6 +136,25 @@ impl BundleFolder {
     /// As [`Self::read`], for the first that is damaged.
     pub fn verify(&self) -> Result<(), StoreError> {
         self.files.keys().try_for_each(|name| self.path(name).map(|_| ()))
+    }
+
+    /// Bytes of all files together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+
+    /// Checks every file and copies it into another folder of bundles, which has no such bundle.
+    pub(crate) fn copy_to(&self, bundles: &Path) -> Result<(), StoreError> {
+        let staging = bundles.join(format!("{STAGING_PREFIX}{}", self.id));
+        fs_err::create_dir(&staging)?;
+        for name in self.files.keys().map(String::as_str).chain([MANIFEST_FILE]) {
+            self.path(name)?;
+            let to = staging.join(name);
+            fs_err::copy(self.dir.join(name), &to)?;
+            fs_err::File::open(&to)?.sync_all()?;
+        }
+        sync_dir(&staging)?;
+        Ok(rename_synced(&staging, &path_of(bundles, &self.id))?)
     }
 
     /// All files by name.

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shortlist_types::InvalidInput;
 
-use crate::bundle_id::sha256_hex;
 use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, MANIFEST_BYTES_MAX};
+use crate::sha256::sha256_hex;
 
 /// Name of the manifest in a bundle's folder; no file of the content may have it.
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";

@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 
 use shortlist_types::Timestamp;
 
-use crate::bundle_manifest::BundleManifest;
+use crate::bundles::folder;
+use crate::bundles::manifest::BundleManifest;
+use crate::bundles::registry_file::RegistryFile;
 use crate::file_lock::FileLock;
 use crate::limits::{BUNDLES_MAX, REGISTRY_WAIT};
-use crate::registry_file::RegistryFile;
-use crate::{BundleFolder, BundleId, PublishStep, StoreError, bundle_folder};
+use crate::{BundleFolder, BundleId, PublishStep, StoreError};
 
 const REGISTRY_FILE: &str = "registry.json";
 const LOCK_FILE: &str = "registry.lock";
@@ -65,16 +66,16 @@ impl Registry {
         let id = BundleId::of_manifest(&manifest);
         self.create_folder()?;
         let _lock = self.lock()?;
-        bundle_folder::remove_staging(&self.bundles)?;
+        folder::remove_staging(&self.bundles)?;
         on_step(PublishStep::Started { id: id.clone() });
         let mut registry = RegistryFile::read(&self.file)?;
         // Bundles whose folder was removed by hand are forgotten.
-        registry.published.retain(|known, _| bundle_folder::path_of(&self.bundles, known).is_dir());
+        registry.published.retain(|known, _| folder::path_of(&self.bundles, known).is_dir());
         if registry.published.len() >= BUNDLES_MAX && !registry.published.contains_key(&id) {
             return Err(StoreError::TooManyBundles);
         }
         if self.open(&id).and_then(|folder| folder.verify()).is_err() {
-            bundle_folder::write(&self.bundles, &id, files, &manifest, on_step)?;
+            folder::write(&self.bundles, &id, files, &manifest, on_step)?;
         }
         if !registry.published.contains_key(&id) {
             registry.published.insert(id.clone(), now);
@@ -135,6 +136,49 @@ impl Registry {
         Ok(id)
     }
 
+    /// Removes the oldest bundles beyond `kept`; the current one and the one before it stay. Says which.
+    ///
+    /// # Errors
+    /// [`StoreError::RegistryBusy`], a damaged registry file, or the disk.
+    pub fn prune(&self, kept: usize) -> Result<Vec<BundleId>, StoreError> {
+        if self.list()?.len() <= kept {
+            return Ok(Vec::new());
+        }
+        let _lock = self.lock()?;
+        let registry = RegistryFile::read(&self.file)?;
+        let previous = registry.previous.last().map(|promotion| promotion.bundle.clone());
+        let list = self.list()?;
+        let surplus = list.len().saturating_sub(kept);
+        let removable = list.iter().filter(|info| !info.current && Some(&info.id) != previous.as_ref());
+        let removed: Vec<_> = removable.take(surplus).map(|info| info.id.clone()).collect();
+        for id in &removed {
+            folder::remove(&self.bundles, id)?;
+            tracing::info!(bundle = %id, "removed an old bundle");
+        }
+        Ok(removed)
+    }
+
+    /// Copies all bundles, each checked, and which of them is current; says how many there are.
+    pub(crate) fn copy_to(&self, target: &Self) -> Result<usize, StoreError> {
+        target.create_folder()?;
+        // What is copied does not change meanwhile: bundles never do, and nothing is promoted or removed.
+        let _lock = self.lock()?;
+        let list = self.list()?;
+        for BundleInfo { id, .. } in &list {
+            self.open(id)?.copy_to(&target.bundles)?;
+        }
+        if self.file.is_file() {
+            RegistryFile::read(&self.file)?.replace(&target.file, &mut |_| ())?;
+        }
+        Ok(list.len())
+    }
+
+    /// Bytes of all bundles.
+    pub(crate) fn bytes(&self) -> Result<u64, StoreError> {
+        let sizes = self.list()?.into_iter().map(|info| Ok(self.open(&info.id)?.bytes()));
+        sizes.sum()
+    }
+
     /// The bundle to serve, if one was ever promoted.
     ///
     /// **Cost**: one small file; servers ask every second.
@@ -154,7 +198,7 @@ impl Registry {
         let current = registry.current.map(|promotion| promotion.bundle);
         let published = registry.published.into_iter();
         let mut list: Vec<_> = published
-            .filter(|(id, _)| bundle_folder::path_of(&self.bundles, id).is_dir())
+            .filter(|(id, _)| folder::path_of(&self.bundles, id).is_dir())
             .map(|(id, published_at)| BundleInfo { current: current.as_ref() == Some(&id), id, published_at })
             .collect();
         list.sort_by(|a, b| a.published_at.cmp(&b.published_at).then_with(|| a.id.cmp(&b.id)));
@@ -234,6 +278,19 @@ mod tests {
         assert!(matches!(registry.rollback(time(14)), Err(StoreError::NothingToRollBack)));
         let current: Vec<_> = registry.list().unwrap().into_iter().filter(|info| info.current).collect();
         assert_eq!(current, [BundleInfo { id: ids[0].clone(), published_at: time(1), current: true }]);
+    }
+
+    #[test]
+    fn the_oldest_bundles_are_removed_but_never_one_to_roll_back_to() {
+        let (_dir, registry) = registry();
+        let ids: Vec<_> = (1..=6).map(|content| publish(&registry, content)).collect();
+        registry.promote(&ids[0], time(10)).unwrap();
+        registry.promote(&ids[1], time(11)).unwrap();
+        assert!(registry.prune(6).unwrap().is_empty());
+        assert_eq!(registry.prune(3).unwrap(), ids[2..5]);
+        let left: Vec<_> = registry.list().unwrap().into_iter().map(|info| info.id).collect();
+        assert_eq!(left, [ids[0].clone(), ids[1].clone(), ids[5].clone()]);
+        assert_eq!(registry.rollback(time(12)).unwrap(), ids[0]);
     }
 
     #[test]

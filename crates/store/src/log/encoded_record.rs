@@ -1,13 +1,15 @@
 use serde::{Deserialize, Serialize};
-use shortlist_types::{EventId, InvalidInput, Item, ItemId, LogRecord, Timestamp, User, UserId};
+use shortlist_types::{InvalidInput, Item, ItemId, LogRecord, Timestamp, User, UserId};
 
 use crate::limits::RECORD_BYTES_MAX;
+use crate::log::event_hash::EventHash;
 
 const EVENT: &str = "event";
 const ITEM_PUT: &str = "item_put";
 const ITEM_DELETE: &str = "item_delete";
 const USER_PUT: &str = "user_put";
 const USER_DELETE: &str = "user_delete";
+const ERASED: &str = "erased";
 
 /// A record as the log keeps it: a kind, a time, and JSON that `json_extract` reads.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +17,27 @@ pub(crate) struct EncodedRecord {
     pub(crate) kind: &'static str,
     pub(crate) time_micros: i64,
     pub(crate) payload: String,
-    pub(crate) event_id: Option<EventId>,
+    pub(crate) event_id: Option<EventHash>,
+}
+
+/// What a row of the log holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DecodedRecord {
+    pub(crate) record: LogRecord,
+    /// How the chain goes on, if not by the row's checksum: the record that stood here was erased.
+    pub(crate) chain: Option<u64>,
+}
+
+/// Payload of `erased`.
+#[derive(Serialize, Deserialize)]
+struct Erased {
+    /// The chain up to the record that stood here, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<String>,
+    timestamp: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item_id: Option<ItemId>,
+    new_user: bool,
 }
 
 /// Payload of `item_put`; the item is borrowed to write and owned to read.
@@ -47,18 +69,26 @@ struct UserDelete {
 }
 
 impl EncodedRecord {
+    /// The kind after which the chain goes on by the payload.
+    pub(crate) const ERASED_KIND: &'static [u8] = ERASED.as_bytes();
+
     /// The bytes to write for `record`.
     ///
     /// # Errors
     /// A value that JSON cannot hold, or more than [`RECORD_BYTES_MAX`].
     pub(crate) fn encode(record: &LogRecord) -> Result<Self, InvalidInput> {
+        Self::encode_in_place_of(record, None)
+    }
+
+    /// As [`Self::encode`], in place of a record up to which the chain was `chain`.
+    pub(crate) fn encode_in_place_of(record: &LogRecord, chain: Option<u64>) -> Result<Self, InvalidInput> {
         let (kind, event_id, payload) = match record {
             LogRecord::Event(event) => {
                 // JSON would turn it into null, and the replay would differ from what was applied.
                 if event.value.is_some_and(|value| !value.is_finite()) {
                     return Err(InvalidInput::new("value", "must be finite"));
                 }
-                (EVENT, event.event_id.clone(), serde_json::to_string(event))
+                (EVENT, event.event_id.as_ref().map(EventHash::of), serde_json::to_string(event))
             }
             LogRecord::ItemPut { timestamp, item } => {
                 (ITEM_PUT, None, serde_json::to_string(&ItemPut { timestamp: *timestamp, item }))
@@ -74,6 +104,11 @@ impl EncodedRecord {
                 let content = UserDelete { timestamp: *timestamp, user_id: user_id.clone() };
                 (USER_DELETE, None, serde_json::to_string(&content))
             }
+            LogRecord::Erased { timestamp, item_id, new_user } => {
+                let chain = chain.map(|chain| format!("{chain:016x}"));
+                let content = Erased { chain, timestamp: *timestamp, item_id: item_id.clone(), new_user: *new_user };
+                (ERASED, None, serde_json::to_string(&content))
+            }
         };
         let payload = payload.map_err(|error| InvalidInput::new("record", error.to_string()))?;
         if payload.len() > RECORD_BYTES_MAX {
@@ -84,7 +119,8 @@ impl EncodedRecord {
     }
 
     /// The record of this kind and payload, if they are one.
-    pub(crate) fn decode(kind: &[u8], payload: &[u8]) -> Option<LogRecord> {
+    pub(crate) fn decode(kind: &[u8], payload: &[u8]) -> Option<DecodedRecord> {
+        let mut chain = None;
         let record = match std::str::from_utf8(kind).ok()? {
             EVENT => LogRecord::Event(serde_json::from_slice(payload).ok()?),
             ITEM_PUT => {
@@ -103,9 +139,17 @@ impl EncodedRecord {
                 let UserDelete { timestamp, user_id } = serde_json::from_slice(payload).ok()?;
                 LogRecord::UserDelete { timestamp, user_id }
             }
+            ERASED => {
+                let erased: Erased = serde_json::from_slice(payload).ok()?;
+                if let Some(text) = erased.chain {
+                    chain = Some(u64::from_str_radix(&text, 16).ok()?);
+                }
+                let Erased { timestamp, item_id, new_user, .. } = erased;
+                LogRecord::Erased { timestamp, item_id, new_user }
+            }
             _ => return None,
         };
-        Some(record)
+        Some(DecodedRecord { record, chain })
     }
 }
 
@@ -119,7 +163,7 @@ mod tests {
 
     fn round_trip(record: &LogRecord) -> LogRecord {
         let encoded = EncodedRecord::encode(record).unwrap();
-        EncodedRecord::decode(encoded.kind.as_bytes(), encoded.payload.as_bytes()).unwrap()
+        EncodedRecord::decode(encoded.kind.as_bytes(), encoded.payload.as_bytes()).unwrap().record
     }
 
     #[test]
@@ -171,8 +215,8 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_are_no_record_and_no_panic(kind in 0..5_usize, payload in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let kind = [EVENT, ITEM_PUT, ITEM_DELETE, USER_PUT, USER_DELETE][kind];
+        fn arbitrary_bytes_are_no_record_and_no_panic(kind in 0..6_usize, payload in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let kind = [EVENT, ITEM_PUT, ITEM_DELETE, USER_PUT, USER_DELETE, ERASED][kind];
             prop_assert_eq!(EncodedRecord::decode(kind.as_bytes(), &payload), None);
         }
     }

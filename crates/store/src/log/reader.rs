@@ -2,9 +2,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use shortlist_types::{LogRecord, LogSeq};
 
-use crate::chain::LogHead;
-use crate::encoded_record::EncodedRecord;
 use crate::limits::{READ_BYTES_MAX, READ_RECORDS_MAX};
+use crate::log::chain::LogHead;
+use crate::log::encoded_record::EncodedRecord;
 use crate::{RecordDamage, StoreError};
 
 /// Reads the log in order, also while another process appends to it.
@@ -18,8 +18,20 @@ impl LogReader {
         Self { connection }
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     pub(crate) fn into_connection(self) -> Connection {
         self.connection
+    }
+
+    /// The position before the first record: what came up to it was removed by retention.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn start(&self) -> Result<LogHead, StoreError> {
+        LogHead::start(&self.connection)
     }
 
     /// The last record that is committed now.
@@ -27,26 +39,20 @@ impl LogReader {
     /// # Errors
     /// The database cannot be read.
     pub fn head(&self) -> Result<LogHead, StoreError> {
-        let sql = "SELECT log_seq, checksum FROM log ORDER BY log_seq DESC LIMIT 1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let last: Option<(i64, i64)> = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        Ok(last.map_or(LogHead::GENESIS, |(log_seq, checksum)| LogHead {
-            log_seq: LogSeq(log_seq.cast_unsigned()),
-            chain: checksum.cast_unsigned(),
-        }))
+        let sql = "SELECT log_seq FROM log ORDER BY log_seq DESC LIMIT 1";
+        let last: Option<i64> = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+        let Some(last) = last else { return self.start() };
+        let log_seq = LogSeq(last.cast_unsigned());
+        let missing = StoreError::DamagedRecord { log_seq, damage: RecordDamage::Missing };
+        Ok(LogHead { log_seq, chain: self.chain_at(log_seq)?.ok_or(missing)? })
     }
 
-    /// The checksum over everything up to `log_seq`, if the log reaches so far.
+    /// The chain over everything up to `log_seq`, if the log reaches so far and still knows it.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn chain_at(&self, log_seq: LogSeq) -> Result<Option<u64>, StoreError> {
-        if log_seq == LogHead::GENESIS.log_seq {
-            return Ok(Some(LogHead::GENESIS.chain));
-        }
-        let mut statement = self.connection.prepare_cached("SELECT checksum FROM log WHERE log_seq = ?1")?;
-        let checksum: Option<i64> = statement.query_row([bound(log_seq)], |row| row.get(0)).optional()?;
-        Ok(checksum.map(i64::cast_unsigned))
+        LogHead::chain_at(&self.connection, log_seq)
     }
 
     /// Gives each record after `after`, up to and with `up_to` or the end of the log, in order.
@@ -57,16 +63,30 @@ impl LogReader {
     ///
     /// # Errors
     /// [`StoreError::DamagedRecord`] names the first record that is wrong; those before it were
-    /// given. [`StoreError::BeyondHead`] if the log ends before `after`. What `each` returns.
+    /// given. [`StoreError::BeyondHead`] if the log ends before `after`, [`StoreError::BeforeStart`] if
+    /// it begins later. What `each` returns.
     pub fn read<E: From<StoreError>>(
         &self,
         after: LogSeq,
         up_to: LogSeq,
         mut each: impl FnMut(LogSeq, LogRecord) -> Result<(), E>,
     ) -> Result<(), E> {
-        let head = self.head()?.log_seq;
+        self.read_positions(after, up_to, |position, record| each(position.log_seq, record))
+    }
+
+    /// As [`Self::read`], with the position that each record takes the log to.
+    pub(crate) fn read_positions<E: From<StoreError>>(
+        &self,
+        after: LogSeq,
+        up_to: LogSeq,
+        mut each: impl FnMut(LogHead, LogRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (start, head) = (self.start()?.log_seq, self.head()?.log_seq);
         if after > head {
             return Err(StoreError::BeyondHead { asked: after, head }.into());
+        }
+        if after < start {
+            return Err(StoreError::BeforeStart { asked: after, start }.into());
         }
         let end = up_to.min(head);
         let missing = StoreError::DamagedRecord { log_seq: after, damage: RecordDamage::Missing };
@@ -74,8 +94,8 @@ impl LogReader {
         let mut records = Vec::new();
         while position.log_seq < end {
             let outcome = self.read_range(&mut position, end, &mut records);
-            for (log_seq, record) in records.drain(..) {
-                each(log_seq, record)?;
+            for (position, record) in records.drain(..) {
+                each(position, record)?;
             }
             outcome?;
         }
@@ -87,7 +107,7 @@ impl LogReader {
         &self,
         position: &mut LogHead,
         end: LogSeq,
-        records: &mut Vec<(LogSeq, LogRecord)>,
+        records: &mut Vec<(LogHead, LogRecord)>,
     ) -> Result<(), StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT log_seq, kind, time, payload, checksum FROM log WHERE log_seq > ?1 AND log_seq <= ?2 ORDER BY log_seq",
@@ -98,24 +118,43 @@ impl LogReader {
             let log_seq = position.log_seq.next();
             let damaged = |damage| StoreError::DamagedRecord { log_seq, damage };
             let row = match rows.next() {
-                Ok(row) => row.ok_or_else(|| damaged(RecordDamage::Missing))?,
+                Ok(Some(row)) => row,
+                // Retention cuts the log from its beginning; a reader without a pin may be overtaken.
+                Ok(None) => return Err(self.cut_away(position.log_seq)?.unwrap_or(damaged(RecordDamage::Missing))),
                 Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
                     return Err(damaged(RecordDamage::Unreadable));
                 }
                 Err(error) => return Err(error.into()),
             };
-            let (next, record, length) = check(row, *position).map_err(damaged)?;
+            let Checked { next, record, bytes: length } = match check(row, *position) {
+                Ok(checked) => checked,
+                Err(damage) => return Err(self.cut_away(position.log_seq)?.unwrap_or(damaged(damage))),
+            };
             *position = next;
             bytes += length;
-            records.push((log_seq, record));
+            records.push((next, record));
         }
         Ok(())
     }
+
+    /// The error of a position that retention has removed since it was read.
+    fn cut_away(&self, asked: LogSeq) -> Result<Option<StoreError>, StoreError> {
+        let start = self.start()?.log_seq;
+        Ok((asked < start).then_some(StoreError::BeforeStart { asked, start }))
+    }
 }
 
-/// The position after `row`, its record and the bytes of its payload, if it is the record that
-/// was written after `position`.
-fn check(row: &Row<'_>, position: LogHead) -> Result<(LogHead, LogRecord, usize), RecordDamage> {
+/// A row that is what was written.
+pub(crate) struct Checked {
+    /// The position after it.
+    pub(crate) next: LogHead,
+    pub(crate) record: LogRecord,
+    /// Of its payload.
+    pub(crate) bytes: usize,
+}
+
+/// Reads `row` (log_seq, kind, time, payload, checksum), if it is what was written after `position`.
+pub(crate) fn check(row: &Row<'_>, position: LogHead) -> Result<Checked, RecordDamage> {
     let column = |i| row.get_ref(i).map_err(|_| RecordDamage::Unreadable);
     let columns = (column(0)?, column(1)?, column(2)?, column(3)?, column(4)?);
     let (
@@ -128,19 +167,20 @@ fn check(row: &Row<'_>, position: LogHead) -> Result<(LogHead, LogRecord, usize)
     else {
         return Err(RecordDamage::Unreadable);
     };
-    let next = position.after(kind, time, payload);
+    let mut next = position.after(kind, time, payload);
     if log_seq != bound(next.log_seq) {
         return Err(RecordDamage::Missing);
     }
     if checksum != next.chain.cast_signed() {
         return Err(RecordDamage::Checksum);
     }
-    let record = EncodedRecord::decode(kind, payload).ok_or(RecordDamage::Unreadable)?;
-    Ok((next, record, payload.len()))
+    let decoded = EncodedRecord::decode(kind, payload).ok_or(RecordDamage::Unreadable)?;
+    next.chain = decoded.chain.unwrap_or(next.chain);
+    Ok(Checked { next, record: decoded.record, bytes: payload.len() })
 }
 
 /// A position as SQLite counts: "to the end" is the largest number that it has.
-fn bound(log_seq: LogSeq) -> i64 {
+pub(crate) fn bound(log_seq: LogSeq) -> i64 {
     i64::try_from(log_seq.0).unwrap_or(i64::MAX)
 }
 

@@ -4,12 +4,23 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use shortlist_types::LogRecord;
 
-use crate::encoded_record::EncodedRecord;
-use crate::limits::{GROUP_RECORDS_MAX, QUEUE_BYTES_MAX};
-use crate::{Appended, StoreError};
+use crate::limits::{GROUP_RECORDS_MAX, QUEUE_BYTES_MAX, TASKS_MAX};
+use crate::log::encoded_record::EncodedRecord;
+use crate::{Appended, LogAppender, StoreError};
 
 /// Called once when the records of a submission are on disk and applied, or refused.
 pub type Done = Box<dyn FnOnce(Result<Vec<Appended>, StoreError>) + Send>;
+
+/// Work on the log between two transactions of records.
+pub(crate) type Task = Box<dyn FnOnce(&mut LogAppender) + Send>;
+
+/// What the writer does next.
+pub(crate) enum Work {
+    /// One transaction.
+    Group(Vec<Submission>),
+    /// One task.
+    Task(Task),
+}
 
 /// Records that one caller wants in the log.
 pub(crate) struct Submission {
@@ -39,6 +50,9 @@ pub(crate) struct WriteQueue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Submission>,
+    tasks: VecDeque<Task>,
+    /// Whether the last work was a task: submissions come in between.
+    did_task: bool,
     records: usize,
     bytes: usize,
     closed: bool,
@@ -71,23 +85,44 @@ impl WriteQueue {
         Ok(())
     }
 
-    /// Waits for submissions and takes as many as fit one transaction, at least one; none when the
-    /// queue is closed and drained.
-    pub(crate) fn take_group(&self) -> Option<Vec<Submission>> {
+    /// Puts a task behind the others, or refuses it at once.
+    pub(crate) fn push_task(&self, task: Task) -> Result<(), StoreError> {
         let mut state = self.state.lock();
-        while state.waiting.is_empty() {
+        if let Some(cause) = &state.stopped {
+            return Err(StoreError::LogStopped { cause: Arc::clone(cause) });
+        }
+        if state.tasks.len() >= TASKS_MAX {
+            return Err(StoreError::Busy { waiting: state.tasks.len(), limit: TASKS_MAX });
+        }
+        state.tasks.push_back(task);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for work; none when the queue is closed and drained. Tasks and transactions take turns.
+    pub(crate) fn take_work(&self) -> Option<Work> {
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() && state.tasks.is_empty() {
             if state.closed {
                 return None;
             }
             self.changed.wait(&mut state);
         }
-        Some(take_up_to(&mut state, GROUP_RECORDS_MAX))
+        let is_turn = state.waiting.is_empty() || !state.did_task;
+        state.did_task = false;
+        if is_turn && let Some(task) = state.tasks.pop_front() {
+            state.did_task = true;
+            return Some(Work::Task(task));
+        }
+        Some(Work::Group(take_up_to(&mut state, GROUP_RECORDS_MAX)))
     }
 
     /// Refuses from now on; returns what waited.
     pub(crate) fn stop(&self, cause: Arc<StoreError>) -> Vec<Submission> {
         let mut state = self.state.lock();
         state.stopped = Some(cause);
+        state.tasks.clear();
         take_up_to(&mut state, usize::MAX)
     }
 
@@ -135,6 +170,31 @@ mod tests {
         Submission { records, encoded, done: Box::new(|_| ()) }
     }
 
+    fn group(queue: &WriteQueue) -> usize {
+        match queue.take_work() {
+            Some(Work::Group(group)) => group.len(),
+            _ => panic!("expected a group"),
+        }
+    }
+
+    #[test]
+    fn tasks_and_transactions_take_turns() {
+        let queue = WriteQueue::new(10);
+        for _ in 0..3 {
+            queue.push_task(Box::new(|_| ())).unwrap();
+        }
+        queue.push(submission(1)).unwrap();
+        assert!(matches!(queue.take_work(), Some(Work::Task(_))));
+        queue.push(submission(1)).unwrap();
+        assert_eq!(group(&queue), 2);
+        assert!(matches!(queue.take_work(), Some(Work::Task(_))));
+        assert!(matches!(queue.take_work(), Some(Work::Task(_))));
+        for _ in 0..TASKS_MAX {
+            queue.push_task(Box::new(|_| ())).unwrap();
+        }
+        assert!(matches!(queue.push_task(Box::new(|_| ())), Err(StoreError::Busy { limit: TASKS_MAX, .. })));
+    }
+
     #[test]
     fn what_does_not_fit_is_busy_and_what_never_fits_is_too_large() {
         let queue = WriteQueue::new(10);
@@ -143,7 +203,7 @@ mod tests {
         let error = queue.push(submission(4)).unwrap_err();
         assert!(matches!(error, StoreError::Busy { waiting: 7, limit: 10 }), "{error}");
         assert!(matches!(queue.push(submission(11)), Err(StoreError::BatchTooLarge { records: 11, .. })));
-        assert_eq!(queue.take_group().unwrap().len(), 2);
+        assert_eq!(group(&queue), 2);
         queue.push(submission(10)).unwrap();
     }
 
@@ -153,11 +213,11 @@ mod tests {
         for records in [GROUP_RECORDS_MAX + 1, GROUP_RECORDS_MAX - 1, 1, 1] {
             queue.push(submission(records)).unwrap();
         }
-        assert_eq!(queue.take_group().unwrap().len(), 1);
-        assert_eq!(queue.take_group().unwrap().len(), 2);
-        assert_eq!(queue.take_group().unwrap().len(), 1);
+        assert_eq!(group(&queue), 1);
+        assert_eq!(group(&queue), 2);
+        assert_eq!(group(&queue), 1);
         queue.close();
-        assert!(queue.take_group().is_none());
+        assert!(queue.take_work().is_none());
     }
 
     #[test]
@@ -165,7 +225,7 @@ mod tests {
         let queue = WriteQueue::new(10);
         queue.push(submission(1)).unwrap();
         queue.close();
-        assert_eq!(queue.take_group().unwrap().len(), 1);
-        assert!(queue.take_group().is_none());
+        assert_eq!(group(&queue), 1);
+        assert!(queue.take_work().is_none());
     }
 }

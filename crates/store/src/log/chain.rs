@@ -1,5 +1,10 @@
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use shortlist_types::LogSeq;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::log::encoded_record::EncodedRecord;
+use crate::{RecordDamage, StoreError};
 
 /// The end of a log, or any position in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +17,35 @@ pub struct LogHead {
 
 impl LogHead {
     /// Before the first record. The seed is fixed, so that equal records make equal chains.
+    #[cfg(test)]
     pub(crate) const GENESIS: Self = Self { log_seq: LogSeq(0), chain: 0 };
+
+    /// The position before the first record of a log.
+    pub(crate) fn start(log: &Connection) -> Result<Self, StoreError> {
+        let mut statement = log.prepare_cached("SELECT cut_log_seq, cut_chain FROM log_bounds")?;
+        let (log_seq, chain): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self { log_seq: LogSeq(log_seq.cast_unsigned()), chain: chain.cast_unsigned() })
+    }
+
+    /// The chain over everything up to `log_seq`, if the log has that position.
+    pub(crate) fn chain_at(log: &Connection, log_seq: LogSeq) -> Result<Option<u64>, StoreError> {
+        let start = Self::start(log)?;
+        if log_seq == start.log_seq {
+            return Ok(Some(start.chain));
+        }
+        let mut statement = log.prepare_cached("SELECT kind, payload, checksum FROM log WHERE log_seq = ?1")?;
+        let mut rows = statement.query([log_seq.0.cast_signed()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let unreadable = || StoreError::DamagedRecord { log_seq, damage: RecordDamage::Unreadable };
+        match (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?) {
+            (ValueRef::Text(EncodedRecord::ERASED_KIND), ValueRef::Text(payload), ValueRef::Integer(checksum)) => {
+                let erased = EncodedRecord::decode(EncodedRecord::ERASED_KIND, payload).ok_or_else(unreadable)?;
+                Ok(Some(erased.chain.unwrap_or(checksum.cast_unsigned())))
+            }
+            (_, _, ValueRef::Integer(checksum)) => Ok(Some(checksum.cast_unsigned())),
+            _ => Err(unreadable()),
+        }
+    }
 
     /// The position after one more record: its checksum is seeded with the one before, so that a
     /// record that was changed, lost or moved shows.

@@ -1,12 +1,15 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use shortlist_types::{LogRecord, LogSeq};
 
-use crate::encoded_record::EncodedRecord;
-use crate::write_queue::{Done, Submission, WriteQueue};
+use crate::log::encoded_record::EncodedRecord;
+use crate::log::space::SpaceGate;
+use crate::log::wal_mover::WalMover;
+use crate::log::write_queue::{Done, Submission, Work, WriteQueue};
 use crate::{Appended, LogAppender, StoreError};
 
 /// Takes new records into the state, in the order of the log.
@@ -16,6 +19,7 @@ pub type Apply = Box<dyn FnMut(&[(LogSeq, LogRecord)]) + Send>;
 /// transaction (group commit); then the new records are applied; then each caller hears of it.
 pub struct LogWriter {
     queue: Arc<WriteQueue>,
+    space: Arc<SpaceGate>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -25,12 +29,13 @@ impl LogWriter {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(appender: LogAppender, queue_max: usize, apply: Apply) -> Result<Self, StoreError> {
+    pub fn start(mut appender: LogAppender, queue_max: usize, apply: Apply) -> Result<Self, StoreError> {
         let queue = Arc::new(WriteQueue::new(queue_max));
-        let theirs = Arc::clone(&queue);
-        let thread =
-            thread::Builder::new().name("log-writer".to_owned()).spawn(move || run(appender, &theirs, apply))?;
-        Ok(Self { queue, thread: Some(thread) })
+        let space = Arc::new(SpaceGate::new(appender.dir().to_owned()));
+        let mover = appender.start_wal_mover()?;
+        let mut life = Life { appender, mover, queue: Arc::clone(&queue), space: Arc::clone(&space), apply };
+        let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || life.run())?;
+        Ok(Self { queue, space, thread: Some(thread) })
     }
 
     /// Hands records over and returns at once; encoding them is the caller's work, so that it
@@ -39,10 +44,38 @@ impl LogWriter {
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::BatchTooLarge`], [`StoreError::Invalid`],
-    /// [`StoreError::LogStopped`]: nothing was taken, and `done` is dropped without a call.
+    /// [`StoreError::LogStopped`], [`StoreError::DiskFull`]: nothing was taken, and `done` is dropped
+    /// without a call.
     pub fn submit(&self, records: Vec<LogRecord>, done: Done) -> Result<(), StoreError> {
+        if self.space.is_full() {
+            return Err(StoreError::DiskFull);
+        }
         let encoded = records.iter().map(EncodedRecord::encode).collect::<Result<Vec<_>, _>>()?;
         self.queue.push(Submission { records, encoded, done })
+    }
+
+    /// Runs `task` on the writer's thread between two transactions, and waits for it. What records
+    /// wait meanwhile is its length: keep it short.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::LogStopped`]; what the task returns.
+    pub fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut LogAppender) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, outcome) = mpsc::channel();
+        let task = move |appender: &mut LogAppender| drop(sender.send(task(appender)));
+        self.queue.push_task(Box::new(task))?;
+        // The sender is dropped unsent when the log stops, or the task panics.
+        outcome.recv().map_err(|_| match self.queue.stopped() {
+            Some(cause) => StoreError::LogStopped { cause },
+            None => StoreError::WriterPanicked,
+        })?
+    }
+
+    /// Whether records are refused until there is space again.
+    pub fn is_full(&self) -> bool {
+        self.space.is_full()
     }
 
     /// Whether submissions can still succeed. Once false, only a restart helps.
@@ -74,57 +107,93 @@ impl Drop for LogWriter {
     }
 }
 
-fn run(mut appender: LogAppender, queue: &WriteQueue, mut apply: Apply) {
-    while let Some(group) = queue.take_group() {
-        if let Err(cause) = write_group(&mut appender, group, &mut apply) {
-            tracing::error!(error = %cause, "the log takes no more records until a restart");
-            for waiting in queue.stop(Arc::clone(&cause)) {
-                answer(waiting.done, Err(StoreError::LogStopped { cause: Arc::clone(&cause) }));
-            }
-            break;
-        }
-    }
-    // The lock is kept until the owner lets go: nobody else may append beside a server that still runs.
-    queue.wait_until_closed();
+/// What the writer's thread owns.
+struct Life {
+    // Before the appender: the last connection that is closed empties the WAL.
+    mover: WalMover,
+    appender: LogAppender,
+    queue: Arc<WriteQueue>,
+    space: Arc<SpaceGate>,
+    apply: Apply,
 }
 
-/// Commits, applies and answers one group; an error is what stops the writer.
-fn write_group(appender: &mut LogAppender, group: Vec<Submission>, apply: &mut Apply) -> Result<(), Arc<StoreError>> {
-    let mut appended = match appender.append_encoded(&mut group.iter().flat_map(|one| &one.encoded)) {
-        Ok(appended) => appended.into_iter(),
-        Err(error) if error.is_transient() => {
-            tracing::warn!(%error, submissions = group.len(), "a group of submissions was refused");
-            let refusal =
-                || if matches!(error, StoreError::DiskFull) { StoreError::DiskFull } else { StoreError::DatabaseBusy };
-            group.into_iter().for_each(|one| answer(one.done, Err(refusal())));
-            return Ok(());
-        }
-        Err(error) => {
-            let cause = Arc::new(error);
-            for one in group {
-                answer(one.done, Err(StoreError::LogStopped { cause: Arc::clone(&cause) }));
+impl Life {
+    fn run(&mut self) {
+        while let Some(work) = self.queue.take_work() {
+            let outcome = match work {
+                Work::Group(group) => self.write(group),
+                Work::Task(task) => {
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(&mut self.appender))) {
+                        tracing::error!(message = message_of(panic.as_ref()), "a task on the log panicked");
+                    }
+                    self.appender.stopped().map_or(Ok(()), Err)
+                }
+            };
+            self.mover.after_commit(self.appender.connection());
+            if let Err(cause) = outcome {
+                self.stop(&cause);
+                break;
             }
-            return Err(cause);
         }
-    };
-    let mut fresh = Vec::new();
-    let mut answers = Vec::with_capacity(group.len());
-    for one in group {
-        let outcomes: Vec<_> = appended.by_ref().take(one.records.len()).collect();
-        fresh.extend(one.records.into_iter().zip(&outcomes).filter_map(|(record, outcome)| match outcome {
-            Appended::New(log_seq) => Some((*log_seq, record)),
-            Appended::Duplicate => None,
-        }));
-        answers.push((one.done, outcomes));
+        // The lock is kept until the owner lets go: nobody else may append beside a server that still runs.
+        self.queue.wait_until_closed();
     }
-    let applied = if fresh.is_empty() { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| apply(&fresh))) };
-    // Also after a panic: the records are on disk, and saying otherwise would invite a second copy.
-    for (done, outcomes) in answers {
-        answer(done, Ok(outcomes));
+
+    fn stop(&self, cause: &Arc<StoreError>) {
+        tracing::error!(error = %cause, "the log takes no more records until a restart");
+        for waiting in self.queue.stop(Arc::clone(cause)) {
+            answer(waiting.done, Err(StoreError::LogStopped { cause: Arc::clone(cause) }));
+        }
     }
-    applied.map_err(|panic| {
-        Arc::new(StoreError::ApplyPanicked { up_to: appender.head().log_seq, message: message_of(panic.as_ref()) })
-    })
+
+    /// Commits, applies and answers one group; an error is what stops the writer.
+    fn write(&mut self, group: Vec<Submission>) -> Result<(), Arc<StoreError>> {
+        match self.appender.append_encoded(&mut group.iter().flat_map(|one| &one.encoded)) {
+            Ok(appended) => self.acknowledge(group, appended),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, submissions = group.len(), "a group of submissions was refused");
+                let is_full = matches!(error, StoreError::DiskFull);
+                if is_full {
+                    self.space.close();
+                }
+                let refusal = || if is_full { StoreError::DiskFull } else { StoreError::DatabaseBusy };
+                group.into_iter().for_each(|one| answer(one.done, Err(refusal())));
+                Ok(())
+            }
+            Err(error) => {
+                let cause = Arc::new(error);
+                for one in group {
+                    answer(one.done, Err(StoreError::LogStopped { cause: Arc::clone(&cause) }));
+                }
+                Err(cause)
+            }
+        }
+    }
+
+    /// Applies what is new and tells every caller.
+    fn acknowledge(&mut self, group: Vec<Submission>, appended: Vec<Appended>) -> Result<(), Arc<StoreError>> {
+        let mut appended = appended.into_iter();
+        let mut fresh = Vec::new();
+        let mut answers = Vec::with_capacity(group.len());
+        for one in group {
+            let outcomes: Vec<_> = appended.by_ref().take(one.records.len()).collect();
+            fresh.extend(one.records.into_iter().zip(&outcomes).filter_map(|(record, outcome)| match outcome {
+                Appended::New(log_seq) => Some((*log_seq, record)),
+                Appended::Duplicate => None,
+            }));
+            answers.push((one.done, outcomes));
+        }
+        let apply = &mut self.apply;
+        let applied = if fresh.is_empty() { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| apply(&fresh))) };
+        // Also after a panic: the records are on disk, and saying otherwise would invite a second copy.
+        for (done, outcomes) in answers {
+            answer(done, Ok(outcomes));
+        }
+        applied.map_err(|panic| {
+            let up_to = self.appender.head().log_seq;
+            Arc::new(StoreError::ApplyPanicked { up_to, message: message_of(panic.as_ref()) })
+        })
+    }
 }
 
 /// Tells one caller; a panic in his callback is his own and does not take the others' writer down.

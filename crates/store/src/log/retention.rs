@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+use shortlist_types::{LogSeq, Timestamp};
+
+use crate::limits::{ARRIVAL_SECONDS, MAINTAINED_RECORDS_MAX};
+use crate::log::reader::{LogReader, bound};
+use crate::{LogAppender, LogHead, RecordDamage, StoreError};
+
+/// How long and how much the log keeps; what is `None` does not cut it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Retention {
+    /// Records that were appended longer ago are removed.
+    pub age_max: Option<Duration>,
+    /// The oldest records are removed while the database holds more bytes.
+    pub bytes_max: Option<u64>,
+}
+
+impl LogReader {
+    /// The record up to which the log is to be cut, as far as age and size say; the caller folds up to
+    /// it, keeps that checkpoint, and only then cuts.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn due_cut(&self, retention: Retention, now: Timestamp) -> Result<LogSeq, StoreError> {
+        let start = self.start()?.log_seq;
+        let by_age = match retention.age_max {
+            Some(age) => appended_before(self.connection(), age, now)?,
+            None => start,
+        };
+        let by_size = match retention.bytes_max {
+            Some(bytes_max) => self.cut_to_fit(bytes_max)?,
+            None => start,
+        };
+        Ok(by_age.max(by_size).min(self.unpinned(now)?).max(start))
+    }
+
+    /// The record up to which nobody reads any more.
+    fn unpinned(&self, now: Timestamp) -> Result<LogSeq, StoreError> {
+        let head = self.head()?.log_seq;
+        Ok(pinned(self.connection(), now)?.map_or(head, |pinned| pinned.min(head)))
+    }
+
+    /// The share of the oldest records that is too much, as if all were of one size.
+    fn cut_to_fit(&self, bytes_max: u64) -> Result<LogSeq, StoreError> {
+        let (start, head) = (self.start()?.log_seq, self.head()?.log_seq);
+        let used = self.database_bytes()?.used;
+        let records = head.0.saturating_sub(start.0);
+        let surplus = u128::from(records) * u128::from(used.saturating_sub(bytes_max)) / u128::from(used.max(1));
+        Ok(LogSeq(start.0 + u64::try_from(surplus).unwrap_or(0)))
+    }
+
+    /// How large the database is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn database_bytes(&self) -> Result<DatabaseBytes, StoreError> {
+        let number = |pragma: &str| -> Result<u64, StoreError> {
+            let number: i64 = self.connection().pragma_query_value(None, pragma, |row| row.get(0))?;
+            Ok(number.cast_unsigned())
+        };
+        let (pages, free, page) = (number("page_count")?, number("freelist_count")?, number("page_size")?);
+        Ok(DatabaseBytes { file: pages * page, used: pages.saturating_sub(free) * page })
+    }
+}
+
+/// How large a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseBytes {
+    /// On disk, without the WAL.
+    pub file: u64,
+    /// Of that, in use; the rest is taken by the next records.
+    pub used: u64,
+}
+
+impl LogAppender {
+    /// Forgets event ids that were appended longer ago than `window`: at most
+    /// [`MAINTAINED_RECORDS_MAX`] records of the log are looked at. Whether there is more to do.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn forget_event_ids(&mut self, window: Duration) -> Result<bool, StoreError> {
+        let now = self.now();
+        self.in_transaction(|transaction| {
+            let old = appended_before(transaction, window, now)?;
+            let known: i64 = transaction.query_row("SELECT ids_after FROM log_bounds", [], |row| row.get(0))?;
+            let until = bound(old).min(known.saturating_add(MAINTAINED_RECORDS_MAX));
+            if until <= known {
+                return Ok(false);
+            }
+            transaction.execute("DELETE FROM event_ids WHERE log_seq <= ?1", [until])?;
+            transaction.execute("UPDATE log_bounds SET ids_after = ?1", [until])?;
+            Ok(until < bound(old))
+        })
+    }
+
+    /// Removes records up to `to`, at most [`MAINTAINED_RECORDS_MAX`] of them, and keeps the chain up to
+    /// there. Whether there is more to do: a pinned reader may be in the way until later.
+    ///
+    /// The caller holds a checkpoint of the state at `to` or later.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn cut(&mut self, to: LogSeq) -> Result<bool, StoreError> {
+        let now = self.now();
+        let head = self.head().log_seq;
+        self.in_transaction(|transaction| {
+            let sql = "SELECT cut_log_seq FROM log_bounds";
+            let start: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+            let to = pinned(transaction, now)?.map_or(to, |pinned| pinned.min(to)).min(head);
+            let until = bound(to).min(start.saturating_add(MAINTAINED_RECORDS_MAX));
+            if until <= start {
+                return Ok(false);
+            }
+            let chain = chain_at(transaction, until)?;
+            transaction.execute("DELETE FROM log WHERE log_seq <= ?1", [until])?;
+            let last_arrival = "(SELECT max(log_seq) FROM arrivals WHERE log_seq <= ?1 + 1)";
+            transaction.execute(&format!("DELETE FROM arrivals WHERE log_seq < {last_arrival}"), [until])?;
+            let sql = "UPDATE log_bounds SET cut_log_seq = ?1, cut_chain = ?2";
+            transaction.execute(sql, [until, chain.cast_signed()])?;
+            Ok(until < bound(to))
+        })
+    }
+}
+
+/// The last record of those that were appended longer ago than `age`.
+///
+/// The first row that is not old ends the search, also where the clock went back after it: a clock that
+/// was ahead holds this up until that time has come, and no jump makes young records old.
+fn appended_before(connection: &Connection, age: Duration, now: Timestamp) -> Result<LogSeq, StoreError> {
+    let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+    #[allow(clippy::cast_possible_truncation)] // a whole number of seconds
+    let before = now.plus_seconds(seconds.saturating_neg()).plus_seconds(-(ARRIVAL_SECONDS as i64));
+    let sql = "SELECT log_seq - 1 FROM arrivals WHERE time > ?1 ORDER BY log_seq LIMIT 1";
+    let old: Option<i64> = connection.query_row(sql, [before.as_micros()], |row| row.get(0)).optional()?;
+    let last = match old {
+        Some(last) => last,
+        // All rows are old, and what follows the last one came within a minute of it; without rows nothing is known.
+        None => {
+            let sql = "SELECT coalesce(max(log_seq), 0) FROM log WHERE EXISTS (SELECT 1 FROM arrivals)";
+            connection.query_row(sql, [], |row| row.get(0))?
+        }
+    };
+    Ok(LogSeq(u64::try_from(last).unwrap_or(0)))
+}
+
+/// The first position that a reader still needs.
+fn pinned(connection: &Connection, now: Timestamp) -> Result<Option<LogSeq>, StoreError> {
+    let sql = "SELECT min(log_seq) FROM pins WHERE until > ?1";
+    let first: Option<i64> = connection.query_row(sql, [now.as_micros()], |row| row.get(0))?;
+    Ok(first.map(|log_seq| LogSeq(log_seq.cast_unsigned())))
+}
+
+fn chain_at(connection: &Connection, log_seq: i64) -> Result<u64, StoreError> {
+    let log_seq = LogSeq(log_seq.cast_unsigned());
+    let missing = StoreError::DamagedRecord { log_seq, damage: RecordDamage::Missing };
+    LogHead::chain_at(connection, log_seq)?.ok_or(missing)
+}

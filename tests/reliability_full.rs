@@ -1,0 +1,50 @@
+//! D1 to D8 in their full forms, with a table of what was shown: `just reliability`. Built with the
+//! feature `reliability` alone, in release; D5 mounts a small file system and needs root for that.
+//! Names on the command line choose among them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a check that cannot go on fails
+#![allow(dead_code, unreachable_pub)] // the two forms use a part each
+#![allow(clippy::print_stdout, clippy::print_stderr)] // prints its table
+
+mod harness;
+mod reliability;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use reliability::Form::{self, Full};
+
+type Check = fn(Form) -> String;
+
+const CHECKS: [(&str, &str, Check); 8] = [
+    ("D1", "kill -9 during ingest", reliability::d1_kill::check),
+    ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
+    ("D3", "torn tail of the WAL", reliability::d3_torn_tail::check),
+    ("D4", "changed bytes", reliability::d4_damage::check),
+    ("D5", "disk full", reliability::d5_disk_full::check),
+    ("D6", "failed sync", reliability::d6_failed_sync::check),
+    ("D7", "retries", reliability::d7_retries::check),
+    ("D8", "clock jumps", reliability::d8_clock::check),
+];
+
+fn main() -> ExitCode {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|name| name.starts_with('D')).collect();
+    let mut lines = vec!["| id | what | outcome | seconds | shown |".to_owned(), "|---|---|---|--:|---|".to_owned()];
+    let mut failed = false;
+    for (id, what, check) in CHECKS.iter().filter(|(id, ..)| chosen.is_empty() || chosen.iter().any(|one| one == id)) {
+        eprintln!("{id}: {what}");
+        let started = Instant::now();
+        let outcome = std::panic::catch_unwind(|| check(Full));
+        let seconds = started.elapsed().as_secs();
+        let (verdict, shown) = match outcome {
+            Ok(shown) => ("PASS", shown),
+            Err(panic) => {
+                failed = true;
+                let text = panic.downcast_ref::<String>().cloned();
+                ("**FAIL**", text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+            }
+        };
+        lines.push(format!("| {id} | {what} | {verdict} | {seconds} | {shown} |"));
+    }
+    println!("{}", lines.join("\n"));
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
