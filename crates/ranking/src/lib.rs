@@ -7,19 +7,32 @@
 //! The same rows give the same bits on any number of threads, and a candidate gets the same bits in
 //! any batch.
 
+mod adam;
+mod dense;
 mod error;
+mod fit;
 mod lanes;
 mod logistic_config;
 mod logistic_loss;
 mod logistic_regression;
+mod loss;
+mod network;
+mod network_config;
 mod newton;
 mod probability;
+mod row_schema;
+mod simd;
 mod standardization;
 mod training_rows;
 
 pub use error::RankingError;
+pub use fit::{Epoch, Fit, FitConfig};
 pub use logistic_config::LogisticConfig;
 pub use logistic_regression::LogisticRegression;
+pub use loss::Loss;
+pub use network_config::{ModelKind, NetworkConfig};
 pub use newton::Iteration;
 pub use probability::probability;
-pub use training_rows::{FEATURES_MAX, ROWS_MAX, TrainingRows, WEIGHT_MAX, WEIGHT_MIN};
+pub use row_schema::{CATEGORY_IDS_MAX, Category, FEATURES_MAX, HEADS_MAX, RowSchema};
+pub use simd::Simd;
+pub use training_rows::{ROWS_MAX, Row, TrainingRows, WEIGHT_MAX, WEIGHT_MIN};

@@ -1,0 +1,132 @@
+//! The arithmetic of dense layers, once per instruction set. All give the same bits: every output is
+//! one chain of fused multiply-adds in order of the inputs, whatever its neighbours in a register are.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+/// Single-precision lanes of an AVX-512 register.
+pub(crate) const LANES: usize = 16;
+/// Rows of one tile of a product.
+pub(crate) const TILE_ROWS: usize = 8;
+/// Most columns of one tile: with [`TILE_ROWS`] rows, its sums fill 24 of 32 AVX-512 registers.
+pub(crate) const TILE_COLUMNS: usize = 48;
+
+/// Which instructions are used. The best that the processor has is the default; a lesser one gives
+/// the same answers, later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Simd(Level);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// One tile of a matrix product: up to [`TILE_ROWS`] x [`TILE_COLUMNS`] outputs over some steps.
+///
+/// **Shapes**: value (row, step) of the left side lies at `row * left_row + step * left_step`; the right
+/// side is steps x whole registers of columns; output (row, column) lies at `row * out_row + column`.
+pub(crate) struct Tile<'a> {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) steps: usize,
+    pub(crate) left: &'a [f32],
+    pub(crate) left_row: usize,
+    pub(crate) left_step: usize,
+    pub(crate) right: &'a [f32],
+    /// What the sums begin with: one value per column, or without it what the output holds.
+    pub(crate) start: Option<&'a [f32]>,
+    pub(crate) out: &'a mut [f32],
+    pub(crate) out_row: usize,
+}
+
+impl Tile<'_> {
+    /// Floats of one step of the right side.
+    fn right_step(&self) -> usize {
+        self.columns.next_multiple_of(LANES)
+    }
+
+    fn check(&self) {
+        let Self { rows, columns, steps, .. } = *self;
+        assert!((1..=TILE_ROWS).contains(&rows) && (1..=TILE_COLUMNS).contains(&columns), "a tile has its size");
+        let left = (rows - 1) * self.left_row + steps.saturating_sub(1) * self.left_step;
+        assert!(steps == 0 || left < self.left.len(), "the left side has every row and step");
+        assert!(steps * self.right_step() <= self.right.len(), "the right side has every step");
+        assert!(self.start.is_none_or(|start| columns <= start.len()), "every column has its start");
+        assert!((rows - 1) * self.out_row + columns <= self.out.len(), "every output has its place");
+    }
+}
+
+impl Simd {
+    /// Plain code, which runs everywhere.
+    pub const SCALAR: Self = Self(Level::Scalar);
+
+    /// All that this processor can run, from the slowest to the fastest.
+    pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other processors have one level")]
+        let mut levels = vec![Self::SCALAR];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let fused = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if fused {
+                levels.push(Self(Level::Avx2));
+            }
+            let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+            if wide && is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512dq") && fused {
+                levels.push(Self(Level::Avx512));
+            }
+        }
+        levels
+    }
+
+    /// The fastest that this processor can run.
+    pub fn best() -> Self {
+        Self::available().pop().unwrap_or(Self::SCALAR)
+    }
+
+    /// Adds `left * right` to the tile's start, step by step, each with one rounding.
+    #[inline]
+    #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+    pub(crate) fn multiply(self, tile: Tile<'_>) {
+        tile.check();
+        match self.0 {
+            Level::Scalar => scalar::multiply(tile),
+            // SAFETY: `available` detected the instructions; lengths were checked above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::multiply(tile) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::multiply(tile) },
+        }
+    }
+
+    /// Runs `body` compiled for the instructions, so that the compiler's own vectors are as wide. It
+    /// neither fuses nor reorders what `body` says: the bits are the same.
+    #[inline]
+    #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+    pub(crate) fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        match self.0 {
+            Level::Scalar => body(),
+            // SAFETY: `available` detected the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::run(body) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::run(body) },
+        }
+    }
+}
+
+impl Default for Simd {
+    fn default() -> Self {
+        Self::best()
+    }
+}
