@@ -3,6 +3,7 @@ use rayon::prelude::*;
 use crate::dense::BLOCK_ROWS;
 use crate::network::{Network, Parameter};
 use crate::simd::Simd;
+use crate::simd::elementwise::{AdamStep, adam};
 
 const FIRST_DECAY: f32 = 0.9;
 const SECOND_DECAY: f32 = 0.999;
@@ -33,59 +34,40 @@ impl Adam {
         self.steps = self.steps.saturating_add(1);
         // The corrections of means that began at zero, in one factor.
         let correction = (1.0 - SECOND_DECAY.powi(self.steps)).sqrt() / (1.0 - FIRST_DECAY.powi(self.steps));
-        let step = Step { size: self.learning_rate * correction, epsilon: EPSILON, l2: 0.0, simd: Simd::best() };
+        let step = AdamStep {
+            size: self.learning_rate * correction,
+            first_decay: FIRST_DECAY,
+            second_decay: SECOND_DECAY,
+            epsilon: EPSILON,
+            l2: 0.0,
+        };
         network.visit(&mut |_, parameter| match &parameter.touched {
             _ if parameter.gradient.is_empty() => {}
-            None => step.dense(parameter),
-            Some(_) => Step { l2: self.table_l2, ..step }.table(parameter),
+            None => move_dense(parameter, step),
+            Some(_) => move_table(parameter, AdamStep { l2: self.table_l2, ..step }),
         });
     }
 }
 
-#[derive(Clone, Copy)]
-struct Step {
-    size: f32,
-    epsilon: f32,
-    l2: f32,
-    simd: Simd,
+fn move_dense(parameter: &mut Parameter, step: AdamStep) {
+    let simd = Simd::best();
+    let [first, second] = &mut parameter.moments;
+    let values = parameter.values.par_chunks_mut(BLOCK).zip(parameter.gradient.par_chunks_mut(BLOCK));
+    let moments = first.par_chunks_mut(BLOCK).zip(second.par_chunks_mut(BLOCK));
+    values.zip(moments).for_each(|((values, gradient), (first, second))| {
+        adam(simd, values, gradient, first, second, step);
+    });
 }
 
-impl Step {
-    fn dense(self, parameter: &mut Parameter) {
-        let [first, second] = &mut parameter.moments;
-        let values = parameter.values.par_chunks_mut(BLOCK).zip(parameter.gradient.par_chunks_mut(BLOCK));
-        let moments = first.par_chunks_mut(BLOCK).zip(second.par_chunks_mut(BLOCK));
-        values.zip(moments).for_each(|((values, gradient), (first, second))| {
-            self.move_values(values, gradient, first, second);
-        });
+fn move_table(parameter: &mut Parameter, step: AdamStep) {
+    let Some(mut touched) = parameter.touched.take() else { return };
+    let (simd, columns) = (Simd::best(), parameter.shape.1);
+    let [first, second] = &mut parameter.moments;
+    for row in &touched.rows {
+        let range = *row as usize * columns..(*row as usize + 1) * columns;
+        let (values, gradient) = (&mut parameter.values[range.clone()], &mut parameter.gradient[range.clone()]);
+        adam(simd, values, gradient, &mut first[range.clone()], &mut second[range], step);
     }
-
-    fn table(self, parameter: &mut Parameter) {
-        let Some(mut touched) = parameter.touched.take() else { return };
-        let columns = parameter.shape.1;
-        let [first, second] = &mut parameter.moments;
-        for row in &touched.rows {
-            let range = *row as usize * columns..(*row as usize + 1) * columns;
-            let (values, gradient) = (&mut parameter.values[range.clone()], &mut parameter.gradient[range.clone()]);
-            self.move_values(values, gradient, &mut first[range.clone()], &mut second[range]);
-        }
-        touched.clear();
-        parameter.touched = Some(touched);
-    }
-
-    #[inline]
-    fn move_values(self, values: &mut [f32], gradient: &mut [f32], first: &mut [f32], second: &mut [f32]) {
-        let Self { size, epsilon, l2, simd } = self;
-        let n = values.len();
-        let (gradient, first, second) = (&mut gradient[..n], &mut first[..n], &mut second[..n]);
-        simd.run(|| {
-            for at in 0..n {
-                let slope = gradient[at] + l2 * values[at];
-                first[at] = FIRST_DECAY * first[at] + (1.0 - FIRST_DECAY) * slope;
-                second[at] = SECOND_DECAY * second[at] + (1.0 - SECOND_DECAY) * slope * slope;
-                values[at] -= size * first[at] / (second[at].sqrt() + epsilon);
-                gradient[at] = 0.0;
-            }
-        });
-    }
+    touched.clear();
+    parameter.touched = Some(touched);
 }

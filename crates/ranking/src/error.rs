@@ -48,6 +48,32 @@ pub enum RankingError {
         /// The bound.
         ids: usize,
     },
+    /// The ids of a category are not those of the candidates.
+    #[error("feature {feature} needs ids for each of {candidates} candidates")]
+    IdsMissing {
+        /// Its name.
+        feature: String,
+        /// Candidates to score.
+        candidates: usize,
+    },
+    /// Finite inputs gave a score that is not.
+    #[error(
+        "candidate {candidate} got the score {score}: a number of it lies far outside what the model was trained on"
+    )]
+    ScoreNotFinite {
+        /// Its place, from 0.
+        candidate: usize,
+        /// What came out.
+        score: f32,
+    },
+    /// A model file is not what its manifest says.
+    #[error("tensor {tensor}: {reason}")]
+    Tensor {
+        /// Its name.
+        tensor: String,
+        /// What was expected and what was got.
+        reason: String,
+    },
     /// Another number of labels than the schema has outcomes.
     #[error("expected a label for each of {expected} outcomes, got {got}")]
     LabelCount {

@@ -6,4 +6,4 @@ mod product;
 
 pub(crate) use matrix::{Columns, Matrix};
 pub(crate) use packed::Packed;
-pub(crate) use product::{BLOCK_ROWS, Output, multiply, multiply_transposed, product_rows};
+pub(crate) use product::{Around, BLOCK_ROWS, Output, multiply, multiply_transposed, product_rows};

@@ -45,9 +45,4 @@ impl Packed {
         let width = (self.columns - first).min(TILE_COLUMNS).next_multiple_of(LANES);
         &self.values[first * self.steps + step * width..][..(self.steps - step) * width]
     }
-
-    /// Memory in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(self.values.as_slice())
-    }
 }

@@ -1,6 +1,7 @@
 use rayon::prelude::*;
 
 use super::{Columns, Matrix, Packed};
+use crate::simd::elementwise::add;
 use crate::simd::{Simd, TILE_COLUMNS, TILE_ROWS, Tile};
 
 /// Rows that one task works on: its borders depend on the rows alone, never on the threads.
@@ -25,25 +26,39 @@ pub(crate) struct Output<'a> {
     pub(crate) first: usize,
 }
 
-/// `out = left * right + start`, row by row, on one thread; without a start `out` is added to.
+/// What a product does beside multiplying.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// What the sums begin with, one value per column; without it they begin with what `out` holds.
+    pub(crate) start: Option<&'a [f32]>,
+    /// The step of the right side with which the left side's first column is multiplied.
+    pub(crate) first_step: usize,
+    /// Whether outputs below zero become zero.
+    pub(crate) relu: bool,
+}
+
+/// `out = left * right + start`, row by row, on one thread.
 ///
-/// **Shapes**: `left` n x steps; `start` one value per column; `out` n x columns.
+/// **Shapes**: `left` n x steps; `right` has these steps from the first that is meant on; `out` n x columns.
 /// Each row's bits depend on that row alone.
-pub(crate) fn product_rows(simd: Simd, left: Columns<'_>, right: &Packed, start: Option<&[f32]>, out: Output<'_>) {
-    let (steps, columns, rows) = (right.steps, right.columns, left.rows());
-    for first_step in (0..steps.max(1)).step_by(STEPS) {
+pub(crate) fn product_rows(simd: Simd, left: Columns<'_>, right: &Packed, around: Around<'_>, out: Output<'_>) {
+    // Rows of no inputs have outputs too.
+    let (steps, columns, rows) = (left.count, right.columns, out.values.len() / out.stride);
+    for done in (0..steps.max(1)).step_by(STEPS) {
+        let is_last = done + STEPS >= steps;
         for first in (0..columns).step_by(TILE_COLUMNS) {
-            let panel = right.panel(first, first_step);
+            let panel = right.panel(first, around.first_step + done);
             for row in (0..rows).step_by(TILE_ROWS) {
                 simd.multiply(Tile {
                     rows: (rows - row).min(TILE_ROWS),
                     columns: (columns - first).min(TILE_COLUMNS),
-                    steps: (steps - first_step).min(STEPS),
-                    left: &left.start()[row * left.stride + first_step..],
+                    steps: (steps - done).min(STEPS),
+                    left: &left.start()[row * left.stride + done..],
                     left_row: left.stride,
                     left_step: 1,
                     right: panel,
-                    start: start.filter(|_| first_step == 0).map(|start| &start[first..]),
+                    relu: around.relu && is_last,
+                    start: around.start.filter(|_| done == 0).map(|start| &start[first..]),
                     out: &mut out.values[row * out.stride + out.first + first..],
                     out_row: out.stride,
                 });
@@ -65,7 +80,8 @@ pub(crate) fn multiply(
     let stride = out.columns;
     out.values.par_chunks_mut(BLOCK_ROWS * stride).enumerate().for_each(|(block, values)| {
         let left = left.rows_from(block * BLOCK_ROWS, values.len() / stride);
-        product_rows(simd, left, right, start, Output { values, stride, first });
+        let around = Around { start, first_step: 0, relu: false };
+        product_rows(simd, left, right, around, Output { values, stride, first });
     });
 }
 
@@ -86,36 +102,57 @@ pub(crate) fn multiply_transposed(
     lanes[..used].par_iter_mut().enumerate().for_each(|(lane, sum)| {
         sum.clear();
         sum.resize(left.count * right.count, 0.0);
-        let mut packed = Packed::default();
+        let (mut packed, mut strips) = (Packed::default(), Vec::new());
         let end = ((lane + 1) * per_lane).min(rows);
         for first in (lane * per_lane..end).step_by(STEPS) {
             let steps = (end - first).min(STEPS);
             let size = (steps, right.count);
             packed.pack(right.rows_from(first, steps).start(), size, (right.stride, 1));
-            add_transposed(simd, left.rows_from(first, steps), &packed, sum);
+            pack_strips(left.rows_from(first, steps), &mut strips);
+            add_transposed(simd, (&strips, left.count), &packed, sum);
         }
     });
     let (lanes, columns) = (&lanes[..used], right.count);
     out.par_chunks_mut(BLOCK_ROWS * columns).enumerate().for_each(|(block, out)| {
         for lane in lanes {
             let from = &lane[block * BLOCK_ROWS * columns..][..out.len()];
-            simd.run(|| out.iter_mut().zip(from).for_each(|(to, from)| *to += from));
+            add(simd, out, from);
         }
     });
 }
 
-fn add_transposed(simd: Simd, left: Columns<'_>, right: &Packed, sum: &mut [f32]) {
+/// Copies eight columns after the other, each step's side by side: what a tile reads lies together.
+fn pack_strips(from: Columns<'_>, strips: &mut Vec<f32>) {
+    let steps = from.rows();
+    strips.clear();
+    let strips_end = steps * from.count.next_multiple_of(TILE_ROWS);
+    strips.resize(strips_end, 0.0);
+    for (step, row) in from.values.chunks_exact(from.stride).enumerate() {
+        let row = &row[from.first..][..from.count];
+        let (whole, rest) = row.as_chunks::<TILE_ROWS>();
+        let place = |strip: usize| (strip * steps + step) * TILE_ROWS;
+        for (strip, values) in whole.iter().enumerate() {
+            if let Some(to) = strips[place(strip)..].first_chunk_mut() {
+                *to = *values;
+            }
+        }
+        strips[place(whole.len()).min(strips_end)..][..rest.len()].copy_from_slice(rest);
+    }
+}
+
+fn add_transposed(simd: Simd, (strips, count): (&[f32], usize), right: &Packed, sum: &mut [f32]) {
     let columns = right.columns;
     for first in (0..columns).step_by(TILE_COLUMNS) {
-        for row in (0..left.count).step_by(TILE_ROWS) {
+        for row in (0..count).step_by(TILE_ROWS) {
             simd.multiply(Tile {
-                rows: (left.count - row).min(TILE_ROWS),
+                rows: (count - row).min(TILE_ROWS),
                 columns: (columns - first).min(TILE_COLUMNS),
                 steps: right.steps,
-                left: &left.start()[row..],
+                left: &strips[row * right.steps..],
                 left_row: 1,
-                left_step: left.stride,
+                left_step: TILE_ROWS,
                 right: right.panel(first, 0),
+                relu: false,
                 start: None,
                 out: &mut sum[row * columns + first..],
                 out_row: columns,
@@ -193,7 +230,8 @@ mod tests {
         let product = |left: Columns<'_>| {
             let mut values = vec![0.0; left.rows() * 70];
             let out = Output { values: &mut values, stride: 70, first: 0 };
-            product_rows(Simd::best(), left, &packed, Some(&start.values), out);
+            let around = Around { start: Some(&start.values), first_step: 0, relu: false };
+            product_rows(Simd::best(), left, &packed, around, out);
             values
         };
         let all = product(left.all());

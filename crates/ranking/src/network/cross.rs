@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use super::{Batch, Linear, Mode, Part, Visitor};
 use crate::dense::{BLOCK_ROWS, Matrix};
 use crate::simd::Simd;
+use crate::simd::elementwise::{add, add_product, product, product_plus};
 
 /// The cross network of DCN-V2 and a linear output: each layer multiplies the input, place by place,
 /// with a linear map of the layer below and adds that layer, so that `n` layers make products of up to
@@ -51,13 +52,7 @@ impl Part for Cross {
             let size = BLOCK_ROWS * columns;
             let blocks = out.values.par_chunks_mut(size).zip(map.values.par_chunks(size));
             let blocks = blocks.zip(below.values.par_chunks(size).zip(input.values.par_chunks(size)));
-            blocks.for_each(|((out, map), (below, input))| {
-                simd.run(|| {
-                    for (at, out) in out.iter_mut().enumerate() {
-                        *out = input[at] * map[at] + below[at];
-                    }
-                });
-            });
+            blocks.for_each(|((out, map), (below, input))| product_plus(simd, out, input, map, below));
             (self.maps[at], self.outs[at]) = (map, out);
         }
         let top = self.outs.last().unwrap_or(input);
@@ -78,21 +73,16 @@ impl Part for Cross {
             let blocks = blocks.zip(gradient.values.par_chunks(size));
             let blocks = blocks.zip(map.values.par_chunks(size).zip(input.values.par_chunks(size)));
             blocks.for_each(|(((map_gradient, to), gradient), (map, input))| {
-                simd.run(|| {
-                    for at in 0..to.len() {
-                        to[at] += gradient[at] * map[at];
-                        map_gradient[at] = gradient[at] * input[at];
-                    }
-                });
+                add_product(simd, to, gradient, map);
+                product(simd, map_gradient, gradient, input);
             });
-            let mut layer = std::mem::replace(&mut self.layers[at], Linear::default());
+            let mut layer = std::mem::take(&mut self.layers[at]);
             layer.backward(self.below(at, input).all(), map_gradient.all());
             layer.add_input_gradient(map_gradient.all(), (&mut gradient, 0));
             self.layers[at] = layer;
         }
-        to.values.par_chunks_mut(size).zip(gradient.values.par_chunks(size)).for_each(|(to, gradient)| {
-            simd.run(|| to.iter_mut().zip(gradient).for_each(|(to, from)| *to += from));
-        });
+        let blocks = to.values.par_chunks_mut(size).zip(gradient.values.par_chunks(size));
+        blocks.for_each(|(to, gradient)| add(simd, to, gradient));
         self.gradients = [gradient, map_gradient];
     }
 

@@ -3,6 +3,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Parameter, Visitor};
 use crate::dense::{Columns, Matrix, Packed, multiply, multiply_transposed};
 use crate::simd::Simd;
+use crate::simd::elementwise::add;
 
 /// `outputs = inputs * weights + bias`.
 #[derive(Debug, Default)]
@@ -54,8 +55,7 @@ impl Linear {
     pub(crate) fn backward(&mut self, input: Columns<'_>, gradient: Columns<'_>) {
         multiply_transposed(self.simd, input, gradient, &mut self.weights.gradient, &mut self.lanes);
         for row in gradient.values.chunks_exact(gradient.stride) {
-            let row = &row[gradient.first..][..gradient.count];
-            self.bias.gradient.iter_mut().zip(row).for_each(|(to, from)| *to += from);
+            add(self.simd, &mut self.bias.gradient, &row[gradient.first..][..gradient.count]);
         }
     }
 

@@ -19,7 +19,7 @@ mod two_stream;
 pub(crate) use batch::Batch;
 pub(crate) use cross::Cross;
 pub(crate) use deep::Deep;
-pub(crate) use embeddings::Embeddings;
+pub(crate) use embeddings::{Embeddings, mean_of};
 pub(crate) use first_order::FirstOrder;
 pub(crate) use linear::Linear;
 pub(crate) use mlp::Mlp;

@@ -3,6 +3,9 @@ use rayon::prelude::*;
 use super::{Mode, Parameter, Visitor};
 use crate::dense::{BLOCK_ROWS, Matrix};
 use crate::simd::Simd;
+use crate::simd::elementwise::{
+    Norm, add_moments, drop_out, normalise_back, normalise_relu, relu, relu_back, relu_back_sums,
+};
 
 /// Added to a variance before its root is taken.
 const VARIANCE_MIN: f64 = 1e-5;
@@ -41,30 +44,31 @@ impl Normalisation {
         }
     }
 
+    fn norm(&self) -> Norm<'_> {
+        Norm {
+            mean: &self.mean,
+            inverse_deviation: &self.inverse_deviation,
+            scale: &self.scale.values,
+            shift: &self.shift.values,
+        }
+    }
+
     /// **Shapes**: `input` and `out` rows x width.
     pub(crate) fn forward(&mut self, input: &Matrix, mode: Mode, out: &mut Matrix) {
         self.choose_statistics(input, mode);
         out.reshape(input.rows(), input.columns);
-        let width = input.columns;
-        let blocks = out.values.par_chunks_mut(BLOCK_ROWS * width).zip(input.values.par_chunks(BLOCK_ROWS * width));
-        let (mean, inverse, scale, shift) =
-            (&self.mean[..], &self.inverse_deviation[..], &self.scale.values[..], &self.shift.values[..]);
-        let dropout = Dropout::of(self.dropout, mode);
-        let is_on = self.is_on;
+        let size = BLOCK_ROWS * input.columns;
+        let (norm, simd, is_on, dropout) = (self.norm(), self.simd, self.is_on, Dropout::of(self.dropout, mode));
+        let blocks = out.values.par_chunks_mut(size).zip(input.values.par_chunks(size));
         blocks.enumerate().for_each(|(block, (out, input))| {
-            self.simd.run(|| {
-                for (row, (out, input)) in out.chunks_exact_mut(width).zip(input.chunks_exact(width)).enumerate() {
-                    if is_on {
-                        for column in 0..width {
-                            let centred = (input[column] - mean[column]) * inverse[column];
-                            out[column] = (centred * scale[column] + shift[column]).max(0.0);
-                        }
-                    } else {
-                        out.iter_mut().zip(input).for_each(|(to, from)| *to = from.max(0.0));
-                    }
-                    dropout.apply((block * BLOCK_ROWS + row) * width, out);
-                }
-            });
+            if is_on {
+                normalise_relu(simd, out, input, norm);
+            } else {
+                relu(simd, out, input);
+            }
+            if let Some(dropout) = dropout {
+                dropout.apply(simd, block * size, out);
+            }
         });
     }
 
@@ -72,54 +76,34 @@ impl Normalisation {
     /// derivative by the input.
     pub(crate) fn backward(&mut self, input: &Matrix, output: &Matrix, gradient: &mut Matrix) {
         let (width, size) = (input.columns, BLOCK_ROWS * input.columns);
-        let kept = 1.0 / (1.0 - self.dropout);
-        let (mean, inverse) = (&self.mean[..], &self.inverse_deviation[..]);
-        let simd = self.simd;
-        // The derivative after the normalisation, and its sums with and without the centred input.
-        let blocks = gradient.values.par_chunks_mut(size).zip(input.values.par_chunks(size));
+        let (kept, simd, norm) = (1.0 / (1.0 - self.dropout), self.simd, self.norm());
+        let blocks = gradient.values.par_chunks_mut(size).zip(output.values.par_chunks(size));
+        if !self.is_on {
+            blocks.for_each(|(gradient, output)| relu_back(simd, gradient, output, kept));
+            return;
+        }
         let sums: Vec<Vec<f32>> = blocks
-            .zip(output.values.par_chunks(size))
-            .map(|((gradient, input), output)| {
+            .zip(input.values.par_chunks(size))
+            .map(|((gradient, output), input)| {
                 let mut sums = vec![0.0; 2 * width];
-                simd.run(|| {
-                    let (plain, centred) = sums.split_at_mut(width);
-                    let rows = gradient.chunks_exact_mut(width).zip(input.chunks_exact(width));
-                    for ((gradient, input), output) in rows.zip(output.chunks_exact(width)) {
-                        for column in 0..width {
-                            let passed = if output[column] > 0.0 { gradient[column] * kept } else { 0.0 };
-                            gradient[column] = passed;
-                            plain[column] += passed;
-                            centred[column] += passed * ((input[column] - mean[column]) * inverse[column]);
-                        }
-                    }
-                });
+                let (plain, centred) = sums.split_at_mut(width);
+                relu_back_sums(simd, gradient, input, output, norm, kept, plain, centred);
                 sums
             })
             .collect();
-        if !self.is_on {
-            return;
-        }
         let total = add_up(&sums, 2 * width);
-        let (plain, centred) = total.split_at(width);
-        for column in 0..width {
-            self.shift.gradient[column] += plain[column] as f32;
-            self.scale.gradient[column] += centred[column] as f32;
-        }
-        let rows = input.rows() as f64;
-        let plain: Vec<f32> = plain.iter().map(|sum| (sum / rows) as f32).collect();
-        let centred: Vec<f32> = centred.iter().map(|sum| (sum / rows) as f32).collect();
-        let factor: Vec<f32> = self.scale.values.iter().zip(inverse).map(|(scale, inverse)| scale * inverse).collect();
-        gradient.values.par_chunks_mut(size).zip(input.values.par_chunks(size)).for_each(|(gradient, input)| {
-            simd.run(|| {
-                for (gradient, input) in gradient.chunks_exact_mut(width).zip(input.chunks_exact(width)) {
-                    for column in 0..width {
-                        let place = (input[column] - mean[column]) * inverse[column];
-                        gradient[column] =
-                            factor[column] * (gradient[column] - plain[column] - place * centred[column]);
-                    }
-                }
-            });
+        let means: Vec<f32> = total.iter().map(|sum| (sum / input.rows() as f64) as f32).collect();
+        let (means, centred_means) = means.split_at(width);
+        let inverse = norm.inverse_deviation;
+        let factor: Vec<f32> = norm.scale.iter().zip(inverse).map(|(scale, inverse)| scale * inverse).collect();
+        let blocks = gradient.values.par_chunks_mut(size).zip(input.values.par_chunks(size));
+        blocks.for_each(|(gradient, input)| {
+            normalise_back(simd, gradient, input, norm, &factor, means, centred_means);
         });
+        for column in 0..width {
+            self.shift.gradient[column] += total[column] as f32;
+            self.scale.gradient[column] += total[width + column] as f32;
+        }
     }
 
     /// Mean and deviation of the batch, which also move the running ones; or the running ones.
@@ -145,16 +129,8 @@ impl Normalisation {
             .par_chunks(BLOCK_ROWS * width)
             .map(|block| {
                 let mut sums = vec![0.0; 2 * width];
-                simd.run(|| {
-                    let (plain, squares) = sums.split_at_mut(width);
-                    for row in block.chunks_exact(width) {
-                        for column in 0..width {
-                            let distance = row[column] - about[column];
-                            plain[column] += distance;
-                            squares[column] += distance * distance;
-                        }
-                    }
-                });
+                let (plain, squares) = sums.split_at_mut(width);
+                add_moments(simd, block, about, plain, squares);
                 sums
             })
             .collect();
@@ -231,25 +207,10 @@ impl Dropout {
         let seed = (seed ^ (seed >> 32)) as u32;
         (share > 0.0).then_some(Self { seed, below, factor: 1.0 / (1.0 - share) })
     }
-}
 
-trait Drop {
-    fn apply(self, first: usize, values: &mut [f32]);
-}
-
-impl Drop for Option<Dropout> {
     /// `first` is the place of the first value in the whole matrix.
-    #[inline]
-    fn apply(self, first: usize, values: &mut [f32]) {
-        let Some(Dropout { seed, below, factor }) = self else { return };
-        let first = (first as u32).wrapping_add(seed.wrapping_mul(0x9E37_79B9));
-        for (place, value) in values.iter_mut().enumerate() {
-            // The mixer of Wellons, "lowbias32".
-            let mut x = first.wrapping_add(place as u32) ^ seed;
-            x = (x ^ (x >> 16)).wrapping_mul(0x7FEB_352D);
-            x = (x ^ (x >> 15)).wrapping_mul(0x846C_A68B);
-            x ^= x >> 16;
-            *value = if x < below { 0.0 } else { *value * factor };
-        }
+    fn apply(self, simd: Simd, first: usize, values: &mut [f32]) {
+        let first = (first as u32).wrapping_add(self.seed.wrapping_mul(0x9E37_79B9));
+        drop_out(simd, values, first, self.seed, self.below, self.factor);
     }
 }

@@ -5,6 +5,7 @@ use super::mlp::MlpShape;
 use super::{Batch, Linear, Mlp, Mode, Part, Visitor};
 use crate::dense::{BLOCK_ROWS, Matrix};
 use crate::simd::Simd;
+use crate::simd::elementwise::{add_product, product};
 
 /// Two networks over the same input, each through a gate of its own, joined by a bilinear form of their
 /// outputs in several heads.
@@ -103,11 +104,7 @@ impl Gate {
         let blocks = out.values.par_chunks_mut(size).zip(self.weights.values.par_chunks_mut(size));
         blocks.zip(input.values.par_chunks(size)).for_each(|((out, weights), input)| {
             weights.iter_mut().for_each(|weight| *weight = 2.0 / (1.0 + (-*weight).exp()));
-            simd.run(|| {
-                for (at, out) in out.iter_mut().enumerate() {
-                    *out = weights[at] * input[at];
-                }
-            });
+            product(simd, out, weights, input);
         });
     }
 
@@ -121,14 +118,11 @@ impl Gate {
         let blocks = blocks.zip(gradient.values.par_chunks(size).zip(input.values.par_chunks(size)));
         blocks.zip(self.weights.values.par_chunks(size)).for_each(
             |(((by_weights, to), (gradient, input)), weights)| {
-                simd.run(|| {
-                    for at in 0..to.len() {
-                        let weight = weights[at];
-                        to[at] += gradient[at] * weight;
-                        // Of twice a sigmoid.
-                        by_weights[at] = gradient[at] * input[at] * (weight - 0.5 * weight * weight);
-                    }
-                });
+                add_product(simd, to, gradient, weights);
+                for (at, to) in by_weights.iter_mut().enumerate() {
+                    // Of twice a sigmoid.
+                    *to = gradient[at] * input[at] * (weights[at] - 0.5 * weights[at] * weights[at]);
+                }
             },
         );
         self.output.backward(self.inner.all(), by_weights.all());

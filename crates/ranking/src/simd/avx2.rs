@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
-    _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
 };
 
 use super::{LANES, Tile};
@@ -14,25 +14,18 @@ const ROWS: usize = 4;
 const HALF: usize = 8;
 
 /// # Safety
-/// The processor has AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn run<R>(body: impl FnOnce() -> R) -> R {
-    body()
-}
-
-/// # Safety
 /// The processor has AVX2 and FMA, and the tile was checked.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply(mut tile: Tile<'_>) {
+pub(super) unsafe fn multiply(tile: &mut Tile<'_>) {
     for first in (0..tile.rows).step_by(ROWS) {
         for column in (0..tile.columns).step_by(LANES) {
             // SAFETY: the caller's promise; rows and columns lie inside the tile.
             unsafe {
                 match tile.rows - first {
-                    1 => sums::<1>(&mut tile, first, column),
-                    2 => sums::<2>(&mut tile, first, column),
-                    3 => sums::<3>(&mut tile, first, column),
-                    _ => sums::<ROWS>(&mut tile, first, column),
+                    1 => sums::<1>(tile, first, column),
+                    2 => sums::<2>(tile, first, column),
+                    3 => sums::<3>(tile, first, column),
+                    _ => sums::<ROWS>(tile, first, column),
                 }
             }
         }
@@ -71,7 +64,11 @@ unsafe fn sums<const ROWS: usize>(tile: &mut Tile<'_>, first: usize, column: usi
         }
     }
     for (row, sums) in sums.into_iter().enumerate() {
-        for (half, sum) in sums.into_iter().enumerate() {
+        for (half, mut sum) in sums.into_iter().enumerate() {
+            if tile.relu {
+                // The second is taken where the first is not greater.
+                sum = _mm256_max_ps(sum, _mm256_setzero_ps());
+            }
             let to = tile.out.as_mut_ptr().wrapping_add((first + row) * tile.out_row + column + half * HALF);
             // SAFETY: the mask writes only columns that there are.
             unsafe { _mm256_maskstore_ps(to, masks[half], sum) };

@@ -5,6 +5,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod elementwise;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,8 @@ pub(crate) struct Tile<'a> {
     pub(crate) left_row: usize,
     pub(crate) left_step: usize,
     pub(crate) right: &'a [f32],
+    /// Whether outputs below zero become zero.
+    pub(crate) relu: bool,
     /// What the sums begin with: one value per column, or without it what the output holds.
     pub(crate) start: Option<&'a [f32]>,
     pub(crate) out: &'a mut [f32],
@@ -61,6 +64,45 @@ impl Tile<'_> {
         assert!(steps == 0 || left < self.left.len(), "the left side has every row and step");
         assert!(steps * self.right_step() <= self.right.len(), "the right side has every step");
         assert!(self.start.is_none_or(|start| columns <= start.len()), "every column has its start");
+        assert!((rows - 1) * self.out_row + columns <= self.out.len(), "every output has its place");
+    }
+}
+
+/// Inputs that are multiplied by one instruction.
+pub(crate) const BYTE_GROUP: usize = 4;
+
+/// A tile of a product of bytes: `out = relu((start + left * right) * row scale * column scale + bias)`.
+///
+/// **Shapes**: `left` rows x groups x [`BYTE_GROUP`]; `right` groups x whole registers of columns x
+/// [`BYTE_GROUP`]; `start`, `scales` and `bias` one per column; `row_scales` one per row.
+pub(crate) struct ByteTile<'a> {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) groups: usize,
+    pub(crate) left: &'a [u8],
+    pub(crate) right: &'a [i8],
+    pub(crate) start: &'a [i32],
+    pub(crate) row_scales: &'a [f32],
+    pub(crate) scales: &'a [f32],
+    pub(crate) bias: &'a [f32],
+    pub(crate) out: &'a mut [f32],
+    pub(crate) out_row: usize,
+}
+
+impl ByteTile<'_> {
+    /// Bytes of one group of the right side.
+    fn right_group(&self) -> usize {
+        self.columns.next_multiple_of(LANES) * BYTE_GROUP
+    }
+
+    fn check(&self) {
+        let Self { rows, columns, groups, .. } = *self;
+        assert!((1..=TILE_ROWS).contains(&rows) && (1..=TILE_COLUMNS).contains(&columns), "a tile has its size");
+        assert!(rows * groups * BYTE_GROUP <= self.left.len(), "the left side has every row and group");
+        assert!(groups * self.right_group() <= self.right.len(), "the right side has every group");
+        let per_column = [self.start.len(), self.scales.len(), self.bias.len()];
+        assert!(per_column.into_iter().all(|length| columns <= length), "every column has its numbers");
+        assert!(rows <= self.row_scales.len(), "every row has its scale");
         assert!((rows - 1) * self.out_row + columns <= self.out.len(), "every output has its place");
     }
 }
@@ -92,35 +134,34 @@ impl Simd {
         Self::available().pop().unwrap_or(Self::SCALAR)
     }
 
-    /// Adds `left * right` to the tile's start, step by step, each with one rounding.
+    /// Adds the product of bytes `left * right` to `start`, exactly, and scales the sums.
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    pub(crate) fn multiply(self, tile: Tile<'_>) {
+    pub(crate) fn multiply_bytes(self, mut tile: ByteTile<'_>) {
         tile.check();
         match self.0 {
-            Level::Scalar => scalar::multiply(tile),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => scalar::multiply_bytes(&mut tile),
+            Level::Scalar => scalar::multiply_bytes(&mut tile),
             // SAFETY: `available` detected the instructions; lengths were checked above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::multiply(tile) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::multiply(tile) },
+            Level::Avx512 => unsafe { avx512::multiply_bytes(&mut tile) },
         }
     }
 
-    /// Runs `body` compiled for the instructions, so that the compiler's own vectors are as wide. It
-    /// neither fuses nor reorders what `body` says: the bits are the same.
+    /// Adds `left * right` to the tile's start, step by step, each with one rounding.
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
-    pub(crate) fn run<R>(self, body: impl FnOnce() -> R) -> R {
+    pub(crate) fn multiply(self, mut tile: Tile<'_>) {
+        tile.check();
         match self.0 {
-            Level::Scalar => body(),
-            // SAFETY: `available` detected the instructions.
+            Level::Scalar => scalar::multiply(&mut tile),
+            // SAFETY: `available` detected the instructions; lengths were checked above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::run(body) },
+            Level::Avx2 => unsafe { avx2::multiply(&mut tile) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::run(body) },
+            Level::Avx512 => unsafe { avx512::multiply(&mut tile) },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Plain code: the meaning of the other files, and what runs where they cannot.
 
-use super::Tile;
+use super::{BYTE_GROUP, ByteTile, Tile};
 
-pub(super) fn multiply(tile: Tile<'_>) {
+pub(super) fn multiply(tile: &mut Tile<'_>) {
     let right_step = tile.right_step();
     for row in 0..tile.rows {
         let out = &mut tile.out[row * tile.out_row..][..tile.columns];
@@ -15,6 +15,28 @@ pub(super) fn multiply(tile: Tile<'_>) {
             for (out, right) in out.iter_mut().zip(right) {
                 *out = left.mul_add(*right, *out);
             }
+        }
+        if tile.relu {
+            out.iter_mut().for_each(|out| *out = if *out > 0.0 { *out } else { 0.0 });
+        }
+    }
+}
+
+pub(super) fn multiply_bytes(tile: &mut ByteTile<'_>) {
+    let (groups, right_group) = (tile.groups, tile.right_group());
+    for row in 0..tile.rows {
+        let left = &tile.left[row * groups * BYTE_GROUP..][..groups * BYTE_GROUP];
+        for column in 0..tile.columns {
+            let mut sum = tile.start[column];
+            for (group, left) in left.chunks_exact(BYTE_GROUP).enumerate() {
+                let right = &tile.right[group * right_group + column * BYTE_GROUP..][..BYTE_GROUP];
+                for (left, right) in left.iter().zip(right) {
+                    sum += i32::from(*left) * i32::from(*right);
+                }
+            }
+            let scale = tile.row_scales[row] * tile.scales[column];
+            let value = (sum as f32).mul_add(scale, tile.bias[column]);
+            tile.out[row * tile.out_row + column] = if value > 0.0 { value } else { 0.0 };
         }
     }
 }

@@ -2,12 +2,13 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LANES, Simd, TILE_COLUMNS, TILE_ROWS, Tile};
+use super::{BYTE_GROUP, ByteTile, LANES, Simd, TILE_COLUMNS, TILE_ROWS, Tile};
 
 proptest! {
     #[test]
     fn every_level_multiplies_to_the_same_bits(
-        rows in 1..=TILE_ROWS, columns in 1..=TILE_COLUMNS, steps in 0_usize..20, transposed: bool, fresh: bool, seed: u64,
+        rows in 1..=TILE_ROWS, columns in 1..=TILE_COLUMNS, steps in 0_usize..20, transposed: bool, fresh: bool,
+        relu: bool, seed: u64,
     ) {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut values = |n: usize| -> Vec<f32> { (0..n).map(|_| random.random_range(-2.0..2.0)).collect() };
@@ -18,7 +19,7 @@ proptest! {
         let product = |simd: Simd| {
             let mut out = before.clone();
             simd.multiply(Tile {
-                rows, columns, steps, left: &left, left_row, left_step, right: &right,
+                rows, columns, steps, left: &left, left_row, left_step, right: &right, relu,
                 start: fresh.then_some(&start[..]), out: &mut out, out_row: 50,
             });
             out
@@ -31,6 +32,30 @@ proptest! {
         // What lies between the rows is left alone.
         for (i, (got, before)) in expected.iter().zip(&before).enumerate() {
             prop_assert!(i % 50 < columns || got.to_bits() == before.to_bits());
+        }
+    }
+
+    #[test]
+    fn every_level_multiplies_bytes_to_the_same_bits(
+        rows in 1..=TILE_ROWS, columns in 1..=TILE_COLUMNS, groups in 0_usize..20, seed: u64,
+    ) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let left: Vec<u8> = (0..rows * groups * BYTE_GROUP).map(|_| random.random()).collect();
+        let width = columns.next_multiple_of(LANES);
+        let right: Vec<i8> = (0..groups * width * BYTE_GROUP).map(|_| random.random_range(-127..=127)).collect();
+        let start: Vec<i32> = (0..columns).map(|_| random.random_range(-1000..1000)).collect();
+        let mut floats = |n: usize| -> Vec<f32> { (0..n).map(|_| random.random_range(-2.0..2.0)).collect() };
+        let (row_scales, scales, bias) = (floats(rows), floats(columns), floats(columns));
+        let product = |simd: Simd| {
+            let mut out = vec![0.5; (rows - 1) * 50 + columns];
+            simd.multiply_bytes(ByteTile {
+                rows, columns, groups, left: &left, right: &right, start: &start, row_scales: &row_scales,
+                scales: &scales, bias: &bias, out: &mut out, out_row: 50,
+            });
+            out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        for simd in Simd::available() {
+            prop_assert_eq!(product(simd), product(Simd::SCALAR), "{:?}", simd);
         }
     }
 }
