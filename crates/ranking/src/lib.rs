@@ -1,14 +1,17 @@
 //! Rankers: from a row of features per candidate to a log-odds of the wished outcome.
 //!
-//! Floor 1: pure computation, no clock, no I/O. The trainer fills [`TrainingRows`] from the replayed
-//! log and calls [`LogisticRegression::fit`]; the file of the model goes into the bundle; the pipeline
-//! calls [`LogisticRegression::score`] once per request, after retrieval and features.
+//! Floor 1: pure computation, no clock, no I/O. Encoders turn raw values into [`TrainingRows`]; a
+//! [`Fit`] learns from them, by one of five kinds of networks, and becomes a [`RankingModel`], which
+//! scores all candidates of a request in one batch. [`LogisticRegression`] over numbers alone is fitted
+//! exactly, by Newton steps.
 //!
 //! The same rows give the same bits on any number of threads, and a candidate gets the same bits in
 //! any batch.
 
 mod adam;
+mod calibration;
 mod dense;
+mod encoders;
 mod error;
 mod fit;
 mod lanes;
@@ -26,6 +29,8 @@ mod simd;
 mod standardization;
 mod training_rows;
 
+pub use calibration::Platt;
+pub use encoders::{HISTORY_IDS, Hashing, PairHistory, Quantiles, StandardScale, UNKNOWN, Vocabulary};
 pub use error::RankingError;
 pub use fit::{Epoch, Fit, FitConfig};
 pub use logistic_config::LogisticConfig;
