@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod npy;
 mod output;
+mod pictures;
 mod progress_bars;
 
 use std::io::IsTerminal;

@@ -5,7 +5,7 @@ use shortlist_store::Store;
 use shortlist_training::{Comparison, GroupReport, Report, evaluate_store};
 
 use crate::args::{EvaluateCommand, EvaluateStoreArgs};
-use crate::commands::evaluate_retrieval;
+use crate::commands::{evaluate_ranking, evaluate_retrieval};
 use crate::config::Config;
 use crate::output;
 use crate::progress_bars::ProgressBars;
@@ -15,6 +15,7 @@ pub(crate) fn run(command: &EvaluateCommand) -> anyhow::Result<()> {
     match command {
         EvaluateCommand::Store(args) => store(args),
         EvaluateCommand::Retrieval(args) => evaluate_retrieval::run(args),
+        EvaluateCommand::Ranking(args) => evaluate_ranking::run(args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod evaluate;
+mod evaluate_ranking;
 mod evaluate_retrieval;
 mod import;
 mod index;

@@ -4,10 +4,15 @@
 //! same sources, filters and index that serve, over a state folded from the training pairs -> metrics.
 
 mod evaluate;
+mod ranking;
 mod served_world;
 mod slice;
 mod summary;
 
 pub use evaluate::{RetrievalEvaluation, RetrievalQuestion, evaluate_retrieval};
+pub use ranking::{
+    Chosen, FittedModel, PrecisionCost, RankingChoice, RankingEvaluation, RankingMetrics, RankingQuestion,
+    RankingTables, SliceMetrics, evaluate_ranking,
+};
 pub use slice::Slice;
 pub use summary::{RetrievalMetrics, ServingCost};
