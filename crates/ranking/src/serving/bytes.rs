@@ -1,4 +1,3 @@
-use crate::simd::elementwise::to_codes;
 use crate::simd::{BYTE_GROUP, ByteTile, LANES, Simd, TILE_COLUMNS, TILE_ROWS};
 
 /// What a signed code is raised by, so that it is not negative.
@@ -72,7 +71,7 @@ impl ByteLayer {
         codes.resize(rows * width, 0);
         row_scales.resize(rows, 0.0);
         let (most, middle) = if self.is_signed { (SIGNED_MAX, MIDDLE as f32) } else { (UNSIGNED_MAX, 0.0) };
-        to_codes(simd, codes, input, row_scales, most, middle);
+        simd.to_codes(codes, input, row_scales, most, middle);
         for first in (0..columns).step_by(TILE_COLUMNS) {
             for row in (0..rows).step_by(TILE_ROWS) {
                 simd.multiply_bytes(ByteTile {

@@ -88,11 +88,9 @@ impl Candidates<'_> {
             let (feature, value) = (schema.feature(place).to_owned(), self.shared_numbers[place]);
             return Err(RankingError::FeatureNotFinite { feature, value });
         }
-        // All at once first: the usual answer is none, and a sum of zeros tells it in one pass.
-        let poison: f32 = self.numbers.iter().map(|value| value * 0.0).sum();
-        if poison.is_nan()
-            && let Some(place) = not_finite(self.numbers)
-        {
+        // All at once first, without a way out of the loop: vectors look at several.
+        let is_bad = self.numbers.iter().fold(false, |is_bad, value| is_bad | !value.is_finite());
+        if is_bad && let Some(place) = not_finite(self.numbers) {
             let feature = schema.feature(shared + place % (all - shared)).to_owned();
             return Err(RankingError::FeatureNotFinite { feature, value: self.numbers[place] });
         }

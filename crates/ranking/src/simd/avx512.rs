@@ -3,11 +3,13 @@
 #![allow(unsafe_code, reason = "vector loads take pointers")]
 
 use std::arch::x86_64::{
-    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_epi32, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_abs_ps, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_cvttps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_cvtepi32_storeu_epi8, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_epi32, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_reduce_max_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
 };
 
+use super::scalar::code_factor;
 use super::{BYTE_GROUP, ByteTile, LANES, TILE_ROWS, Tile};
 
 /// # Safety
@@ -147,6 +149,36 @@ unsafe fn byte_sums<const ROWS: usize, const REGISTERS: usize>(tile: &mut ByteTi
                 let value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(row_scale, scale), bias);
                 let to = tile.out.as_mut_ptr().add(row * tile.out_row + at);
                 _mm512_mask_storeu_ps(to, masks[register], _mm512_max_ps(value, _mm512_setzero_ps()));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The processor has AVX-512 F, and every row has room for its codes.
+#[target_feature(enable = "avx512f,avx512dq")]
+pub(super) unsafe fn to_codes(codes: &mut [u8], rows: &[f32], scales: &mut [f32], most: f32, middle: f32) {
+    let (width, steps) = (codes.len() / scales.len(), rows.len() / scales.len());
+    let mask = |at: usize| (u32::MAX >> (32 - (steps - at).min(LANES))) as u16;
+    let raise = _mm512_set1_ps(middle + 0.5);
+    for ((codes, row), scale) in codes.chunks_exact_mut(width).zip(rows.chunks_exact(steps)).zip(scales) {
+        let mut greatest = _mm512_setzero_ps();
+        for at in (0..steps).step_by(LANES) {
+            // SAFETY: the mask reads only what the row has.
+            let values = unsafe { _mm512_maskz_loadu_ps(mask(at), row.as_ptr().add(at)) };
+            greatest = _mm512_max_ps(greatest, _mm512_abs_ps(values));
+        }
+        let top = _mm512_reduce_max_ps(greatest);
+        *scale = top / most;
+        let factor = _mm512_set1_ps(code_factor(top, most));
+        for at in (0..steps).step_by(LANES) {
+            // SAFETY: the mask reads only what the row has, and writes only as many codes.
+            unsafe {
+                let values = _mm512_maskz_loadu_ps(mask(at), row.as_ptr().add(at));
+                // Multiplied and added apart, as the scalar code does.
+                let raised = _mm512_add_ps(_mm512_mul_ps(values, factor), raise);
+                let to = codes.as_mut_ptr().add(at).cast();
+                _mm512_mask_cvtepi32_storeu_epi8(to, mask(at), _mm512_cvttps_epi32(raised));
             }
         }
     }

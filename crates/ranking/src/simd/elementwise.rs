@@ -208,34 +208,3 @@ vectorised! {
         }
     }
 }
-
-vectorised! {
-    /// Rounds each row to codes up to `most` from `middle`, on a scale of its own greatest value.
-    ///
-    /// **Shapes**: one scale per row; a row of codes may be wider than its values, what is over is left.
-    fn to_codes(codes: &mut [u8], rows: &[f32], scales: &mut [f32], most: f32, middle: f32) {
-        let (width, steps) = (codes.len() / scales.len(), rows.len() / scales.len());
-        for ((codes, row), scale) in codes.chunks_exact_mut(width).zip(rows.chunks_exact(steps)).zip(scales) {
-            // In lanes: the greatest of a row does not depend on the order.
-            let (blocks, rest) = row.as_chunks::<16>();
-            let mut greatest = [0.0_f32; 16];
-            for block in blocks {
-                for lane in 0..16 {
-                    let value = block[lane].abs();
-                    greatest[lane] = if value > greatest[lane] { value } else { greatest[lane] };
-                }
-            }
-            let mut top = 0.0_f32;
-            for value in greatest.iter().chain(rest) {
-                top = if value.abs() > top { value.abs() } else { top };
-            }
-            *scale = top / most;
-            let factor = if top > f32::MIN_POSITIVE { most / top } else { 0.0 };
-            for (code, value) in codes.iter_mut().zip(row) {
-                // Adding half before cutting off rounds what is not negative.
-                let raised = value * factor + (middle + 0.5);
-                *code = raised as i32 as u8;
-            }
-        }
-    }
-}

@@ -134,6 +134,25 @@ impl Simd {
         Self::available().pop().unwrap_or(Self::SCALAR)
     }
 
+    /// Rounds each row to codes up to `most` from `middle`, on a scale of its own greatest value.
+    ///
+    /// **Shapes**: one scale per row; a row of codes may be wider than its values, what is over is left.
+    #[allow(unsafe_code, reason = "calls code for instructions that were detected")]
+    pub(crate) fn to_codes(self, codes: &mut [u8], rows: &[f32], scales: &mut [f32], most: f32, middle: f32) {
+        if scales.is_empty() || rows.is_empty() {
+            return;
+        }
+        assert!(rows.len() / scales.len() <= codes.len() / scales.len(), "every row has room for its codes");
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => scalar::to_codes(codes, rows, scales, most, middle),
+            Level::Scalar => scalar::to_codes(codes, rows, scales, most, middle),
+            // SAFETY: `available` detected the instructions; room was checked above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { avx512::to_codes(codes, rows, scales, most, middle) },
+        }
+    }
+
     /// Adds the product of bytes `left * right` to `start`, exactly, and scales the sums.
     #[inline]
     #[allow(unsafe_code, reason = "calls code for instructions that were detected")]

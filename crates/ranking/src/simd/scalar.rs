@@ -40,3 +40,22 @@ pub(super) fn multiply_bytes(tile: &mut ByteTile<'_>) {
         }
     }
 }
+
+pub(super) fn to_codes(codes: &mut [u8], rows: &[f32], scales: &mut [f32], most: f32, middle: f32) {
+    let (width, steps) = (codes.len() / scales.len(), rows.len() / scales.len());
+    for ((codes, row), scale) in codes.chunks_exact_mut(width).zip(rows.chunks_exact(steps)).zip(scales) {
+        let top = row.iter().fold(0.0_f32, |top, value| if value.abs() > top { value.abs() } else { top });
+        *scale = top / most;
+        let factor = code_factor(top, most);
+        for (code, value) in codes.iter_mut().zip(row) {
+            // Adding half before cutting off rounds what is not negative.
+            let raised = value * factor + (middle + 0.5);
+            *code = raised as i32 as u8;
+        }
+    }
+}
+
+/// What a row is multiplied with so that its greatest value becomes the greatest code.
+pub(super) fn code_factor(top: f32, most: f32) -> f32 {
+    if top > f32::MIN_POSITIVE { most / top } else { 0.0 }
+}

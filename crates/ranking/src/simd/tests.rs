@@ -58,4 +58,23 @@ proptest! {
             prop_assert_eq!(product(simd), product(Simd::SCALAR), "{:?}", simd);
         }
     }
+
+    #[test]
+    fn every_level_rounds_to_the_same_codes(
+        rows in 1_usize..6, steps in 1_usize..70, spare in 0_usize..4, signed: bool, scale in 1e-3_f32..1e3, seed: u64,
+    ) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let least = if signed { -scale } else { 0.0 };
+        let mut values: Vec<f32> = (0..rows * steps).map(|_| random.random_range(least..scale)).collect();
+        values[..steps].fill(0.0);
+        let (most, middle) = if signed { (127.0, 128.0) } else { (255.0, 0.0) };
+        let codes = |simd: Simd| {
+            let (mut codes, mut scales) = (vec![7; rows * (steps + spare)], vec![0.5; rows]);
+            simd.to_codes(&mut codes, &values, &mut scales, most, middle);
+            (codes, scales.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        };
+        for simd in Simd::available() {
+            prop_assert_eq!(codes(simd), codes(Simd::SCALAR), "{:?}", simd);
+        }
+    }
 }
