@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shortlist_evaluation::auc;
+use shortlist_evaluation::log_loss;
 use shortlist_import::LabelledTable;
 use shortlist_ranking::{Category, HISTORY_IDS, PairHistory, Row, RowSchema, TrainingRows, Vocabulary};
 
@@ -62,7 +62,8 @@ impl TableEncoder {
         Encoded { table, ids: cells.map(|(cell, ids)| ids[*cell as usize]).collect() }
     }
 
-    /// The pair of columns whose history alone orders the validation table best.
+    /// The pair of columns whose history alone tells most of the validation table: by log-loss, because an
+    /// area under the curve hardly sees the few pairs of which history is certain.
     pub(super) fn best_pair(
         &self,
         train: &Encoded<'_>,
@@ -84,9 +85,9 @@ impl TableEncoder {
                 with / all
             };
             let scores: Vec<f64> = valid.pairs(pair).into_iter().map(rate).collect();
-            let area = auc(&scores, valid.labels())?;
-            if best.is_none_or(|(most, _)| area > most) {
-                best = Some((area, pair));
+            let loss = log_loss(&scores, valid.labels())?;
+            if best.is_none_or(|(least, _)| loss < least) {
+                best = Some((loss, pair));
             }
         }
         Ok(best.map(|(_, pair)| pair))
