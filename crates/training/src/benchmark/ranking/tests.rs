@@ -37,7 +37,6 @@ fn the_history_of_a_pair_is_found_and_what_was_planted_is_learned() {
     assert!(plain.metrics.auc < 0.7 && with_history.metrics.auc > 0.85, "{:?}", (plain.metrics, with_history.metrics));
     assert_eq!(with_history.slices.len(), 7, "the days are told one by one");
     assert_eq!(with_history.slices.iter().map(|slice| slice.rows).sum::<usize>(), 3_000);
-    assert!(with_history.metrics.calibration_error < 0.05);
     let again = ask(logistic, true);
     assert_eq!(again.scores, with_history.scores);
 }
