@@ -31,7 +31,7 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let epoch_seconds = if value("--train", 1) == 1 { pool.install(|| epoch_seconds(rows)) } else { Vec::new() };
     let rounds = if smoke { 3 } else { value("--rounds", 2_000) };
-    let [f32, int8] = [Precision::F32, Precision::Int8].map(|precision| scorer(precision));
+    let [f32, int8] = [Precision::F32, Precision::Int8].map(scorer);
     let all = |model: &RankingModel| microseconds(model, 0, rounds);
     println!(
         r#"{{"epoch_seconds": {epoch_seconds:?}, "f32_us": {:.1}, "int8_us": {:.1}, "f32_shared_us": {:.1}}}"#,
