@@ -36,7 +36,7 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates that may be unsafe: for SIMD and memory maps, and for a file system below SQLite.
-const UNSAFE: [&str; 2] = ["shortlist-retrieval", "shortlist-faulty-disk"];
+const UNSAFE: [&str; 3] = ["shortlist-retrieval", "shortlist-ranking", "shortlist-faulty-disk"];
 
 fn packages() -> Vec<Package> {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs");

@@ -27,7 +27,7 @@ pub(crate) fn fit(
 ) -> anyhow::Result<LogisticRegression> {
     let pipeline = Pipeline::new(PipelineConfig::default());
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
-    let mut rows = TrainingRows::new(RequestFeatures::width())?;
+    let mut rows = TrainingRows::of_numbers(RequestFeatures::width())?;
     let (mut scratch, mut buffer) = (Scratch::default(), Vec::new());
     for user in users.iter().take(USERS_MAX) {
         let request = Request::of(user.id.clone(), K);
@@ -38,7 +38,7 @@ pub(crate) fn fit(
             let likeness = table.get(candidate.item).map_or(0.0, |vector| cosine(vector, &user.taste));
             let log_odds = LOG_ODDS_BASE + LOG_ODDS_OF_TASTE * likeness;
             let taken = random.random::<f32>() < shortlist_ranking::probability(log_odds);
-            rows.push(row, taken, 1.0)?;
+            rows.push_numbers(row, taken, 1.0)?;
         }
     }
     Ok(LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ())?)

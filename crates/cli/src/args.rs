@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use shortlist_import::BenchmarkFormat;
 use shortlist_retrieval::Metric;
-use shortlist_training::benchmark::Slice;
+use shortlist_training::benchmark::{RankingChoice, Slice};
 use shortlist_training::retrieval::RetrievalModel;
 use shortlist_types::Timestamp;
 use shortlist_types::limits::K_MAX;
@@ -200,6 +200,13 @@ pub(crate) enum EvaluateCommand {
     /// the items are put, as by a catalogue just now, and the users come back with nothing but their
     /// attributes. Only items and users with attributes can be hidden. Nothing is written to the store.
     ColdStart(EvaluateColdStartArgs),
+    /// The second stage's models on tables with a given split, as published click models are compared
+    ///
+    /// Tables are csv with a header: first the column `label`, 0 or 1, then categories. Encoders are fitted
+    /// on --train; --valid stops the fit and chooses; --test is judged once, by the form that serves. The
+    /// history of a pair of columns (how often these two met before, and how it ended) is read if it lifts
+    /// logistic regression on --valid.
+    Ranking(EvaluateRankingArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -213,6 +220,35 @@ pub(crate) struct EvaluateColdStartArgs {
     #[arg(short, long, value_name = "K", default_value_t = 20, value_parser = list_length)]
     pub(crate) k: usize,
     /// Seed of what is hidden and of everything else random
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EvaluateRankingArgs {
+    /// What is trained on
+    #[arg(long, value_name = "FILE")]
+    pub(crate) train: PathBuf,
+    /// What stops the fit and chooses; never trained on
+    #[arg(long, value_name = "FILE")]
+    pub(crate) valid: PathBuf,
+    /// What is judged
+    #[arg(long, value_name = "FILE")]
+    pub(crate) test: PathBuf,
+    /// Which model; `best` is the one, or the average, that does best on --valid
+    #[arg(long, value_parser = PossibleValuesParser::new(RankingChoice::ALL.map(RankingChoice::name))
+          .map(|name| named(RankingChoice::ALL, RankingChoice::name, &name)))]
+    pub(crate) model: RankingChoice,
+    /// Read no history of pairs: the columns alone, as the published models do
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// Folder to draw roc.svg and reliability.svg into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pictures: Option<PathBuf>,
+    /// Seed of everything random
     #[arg(long, value_name = "S", default_value_t = 42)]
     pub(crate) seed: u64,
     /// Print one JSON object instead of tables

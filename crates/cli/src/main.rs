@@ -10,6 +10,7 @@ mod config;
 mod maintenance;
 mod npy;
 mod output;
+mod pictures;
 mod progress_bars;
 
 use std::io::IsTerminal;

@@ -67,7 +67,8 @@
 //! # Benchmarks
 //!
 //! [`read_benchmark`] reads the files on which published recommenders are compared. They never reach the log: they
-//! become plain pairs of numbers, and one bad line ends the reading.
+//! become plain pairs of numbers, and one bad line ends the reading. [`read_labelled_tables`] reads those on which
+//! click models are compared.
 
 mod bad_row;
 mod collector;
@@ -79,6 +80,7 @@ mod import_options;
 mod imported;
 mod interaction_files;
 mod jsonl;
+mod labelled_table;
 pub mod limits;
 mod lines;
 mod movielens;
@@ -98,6 +100,7 @@ pub use crate::format::Format;
 pub use crate::import_options::ImportOptions;
 pub use crate::imported::{ImportReport, Imported};
 pub use crate::interaction_files::{Benchmark, BenchmarkFiles, BenchmarkFormat, BenchmarkReport, read_benchmark};
+pub use crate::labelled_table::{LabelledTable, read_labelled_tables};
 
 /// All records of the files at `path`, in order of time, and what was left out.
 ///

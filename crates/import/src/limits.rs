@@ -16,3 +16,5 @@ pub const BENCHMARK_ENTITIES_MAX: usize = 10_000_000;
 pub const BENCHMARK_PAIRS_MAX: usize = 100_000_000;
 /// Longest reason of a bad row in characters; a longer one is cut, because it may quote the row.
 pub const REASON_CHARS_MAX: usize = 240;
+/// Most rows of one labelled table, 1.2 GB with ten columns while it is read; more are refused.
+pub const LABELLED_ROWS_MAX: usize = 30_000_000;

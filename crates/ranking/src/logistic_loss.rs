@@ -43,10 +43,10 @@ impl<'a> LogisticLoss<'a> {
         if positives == 0 || positives == rows.len() {
             return Err(RankingError::OneClass { positives, rows: rows.len() });
         }
-        let features = rows.features();
+        let features = rows.number_count();
         let width = (features + 1).next_multiple_of(LANES);
         let mut design = vec![0.0; rows.len() * width];
-        design.par_chunks_mut(width).zip(rows.values().par_chunks(features)).for_each(|(to, row)| {
+        design.par_chunks_mut(width).zip(rows.numbers().par_chunks(features)).for_each(|(to, row)| {
             standardization.apply(row, &mut to[..features]);
             to[features] = 1.0;
         });
@@ -62,7 +62,7 @@ impl<'a> LogisticLoss<'a> {
         let rows = self.rows.labels().iter().zip(self.rows.weights());
         let positive: f64 = rows.filter(|(label, _)| **label).map(|(_, &weight)| f64::from(weight)).sum();
         let mut parameters = vec![0.0; self.width];
-        parameters[self.rows.features()] = (positive / (self.weight_total - positive)).ln();
+        parameters[self.rows.number_count()] = (positive / (self.weight_total - positive)).ln();
         parameters
     }
 
@@ -143,10 +143,10 @@ mod tests {
     use super::*;
 
     fn rows() -> TrainingRows {
-        let mut rows = TrainingRows::new(3).unwrap();
+        let mut rows = TrainingRows::of_numbers(3).unwrap();
         for i in 0..50_u8 {
             let x = f32::from(i);
-            rows.push(&[x.sin() * 3.0, (x * 1.7).cos(), x % 7.0], i % 3 == 0, 0.5 + x % 4.0).unwrap();
+            rows.push_numbers(&[x.sin() * 3.0, (x * 1.7).cos(), x % 7.0], i % 3 == 0, 0.5 + x % 4.0).unwrap();
         }
         rows
     }

@@ -30,6 +30,8 @@ impl LogisticRegression {
     ///
     /// **Cost**: about a hundred passes over a standardised copy of the rows.
     ///
+    /// It reads the numbers of the rows and their first outcome.
+    ///
     /// # Errors
     /// A field of `config` out of range, or rows without both labels.
     pub fn fit(
@@ -41,8 +43,8 @@ impl LogisticRegression {
         let standardization = Standardization::of(rows);
         let loss = LogisticLoss::new(rows, &standardization, config.l2)?;
         let mut weights = minimize(&loss, config.iterations_max, progress);
-        let intercept = weights[rows.features()];
-        weights.truncate(rows.features());
+        let intercept = weights[rows.number_count()];
+        weights.truncate(rows.number_count());
         Ok(Self::from_standardized(intercept, weights, standardization))
     }
 

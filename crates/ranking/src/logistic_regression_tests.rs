@@ -13,13 +13,13 @@ fn fit(rows: &TrainingRows) -> LogisticRegression {
 /// feature is b on another scale, the third says nothing, the fourth is constant.
 fn planted(count: usize) -> TrainingRows {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
-    let mut rows = TrainingRows::new(4).unwrap();
+    let mut rows = TrainingRows::of_numbers(4).unwrap();
     // Uniform with standard deviation 1.
     let reach = 3.0_f32.sqrt();
     for _ in 0..count {
         let [a, b, c] = std::array::from_fn(|_| rng.random_range(-reach..reach));
         let label = rng.random::<f32>() < probability(0.5 + 2.0 * a - b);
-        rows.push(&[a, 1_000.0 + 30.0 * b, c, 7.0], label, 1.0).unwrap();
+        rows.push_numbers(&[a, 1_000.0 + 30.0 * b, c, 7.0], label, 1.0).unwrap();
     }
     rows
 }
@@ -51,12 +51,12 @@ fn planted_coefficients_are_found() {
 
 #[test]
 fn a_weight_counts_like_repeated_rows() {
-    let (mut weighted, mut repeated) = (TrainingRows::new(2).unwrap(), TrainingRows::new(2).unwrap());
+    let (mut weighted, mut repeated) = (TrainingRows::of_numbers(2).unwrap(), TrainingRows::of_numbers(2).unwrap());
     for i in 0..40_u8 {
         let row = [f32::from(i).sin(), f32::from(i % 9)];
         let times = 1 + i % 3;
-        weighted.push(&row, i % 4 == 0, f32::from(times)).unwrap();
-        (0..times).for_each(|_| repeated.push(&row, i % 4 == 0, 1.0).unwrap());
+        weighted.push_numbers(&row, i % 4 == 0, f32::from(times)).unwrap();
+        (0..times).for_each(|_| repeated.push_numbers(&row, i % 4 == 0, 1.0).unwrap());
     }
     let (weighted, repeated) = (fit(&weighted), fit(&repeated));
     for (a, b) in weighted.coefficients().iter().zip(repeated.coefficients()) {
@@ -79,24 +79,24 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn one_label_is_an_error_that_says_what_to_do() {
     for label in [false, true] {
-        let mut rows = TrainingRows::new(1).unwrap();
-        (0..3_u8).for_each(|i| rows.push(&[f32::from(i)], label, 1.0).unwrap());
+        let mut rows = TrainingRows::of_numbers(1).unwrap();
+        (0..3_u8).for_each(|i| rows.push_numbers(&[f32::from(i)], label, 1.0).unwrap());
         let error = LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap_err();
         assert_eq!(error, RankingError::OneClass { positives: if label { 3 } else { 0 }, rows: 3 });
         assert!(error.to_string().contains("expected positive and negative rows"), "{error}");
     }
-    let none = TrainingRows::new(1).unwrap();
+    let none = TrainingRows::of_numbers(1).unwrap();
     assert!(LogisticRegression::fit(&none, &LogisticConfig::default(), &mut |_| ()).is_err());
 }
 
 #[test]
 fn separable_rows_give_finite_weights_in_the_right_order() {
     for l2 in [1e-9, 1e-3, 1.0, 1e12] {
-        let mut rows = TrainingRows::new(1).unwrap();
-        (0..20_u8).for_each(|i| rows.push(&[f32::from(i)], i >= 10, 1.0).unwrap());
+        let mut rows = TrainingRows::of_numbers(1).unwrap();
+        (0..20_u8).for_each(|i| rows.push_numbers(&[f32::from(i)], i >= 10, 1.0).unwrap());
         let config = LogisticConfig { l2, ..LogisticConfig::default() };
         let model = LogisticRegression::fit(&rows, &config, &mut |_| ()).unwrap();
-        let scores = scores(&model, rows.values());
+        let scores = scores(&model, rows.numbers());
         assert!(scores.iter().all(|score| score.is_finite()), "{l2}: {scores:?}");
         assert!(scores[0] <= scores[19], "{l2}: {scores:?}");
     }
@@ -106,10 +106,10 @@ fn separable_rows_give_finite_weights_in_the_right_order() {
 fn a_step_that_overshoots_is_shortened_until_the_loss_descends() {
     // A rare outcome that a rare feature makes even odds: at the base rate the curvature is small, so
     // the first full step promises far more than the loss gives.
-    let mut rows = TrainingRows::new(1).unwrap();
+    let mut rows = TrainingRows::of_numbers(1).unwrap();
     for i in 0..2_000_u16 {
         let rare = i % 50 == 0;
-        rows.push(&[if rare { 1.0 } else { 0.0 }], rare && i % 100 == 0 || i % 999 == 1, 1.0).unwrap();
+        rows.push_numbers(&[if rare { 1.0 } else { 0.0 }], rare && i % 100 == 0 || i % 999 == 1, 1.0).unwrap();
     }
     let config = LogisticConfig { l2: 1e-3, ..LogisticConfig::default() };
     let mut heard = Vec::new();
@@ -122,10 +122,10 @@ fn a_step_that_overshoots_is_shortened_until_the_loss_descends() {
 fn a_candidate_gets_the_same_bits_in_any_batch_and_order() {
     let rows = planted(5_000);
     let model = fit(&rows);
-    let all = scores(&model, rows.values());
-    let single: Vec<f32> = rows.values().chunks_exact(4).flat_map(|row| scores(&model, row)).collect();
+    let all = scores(&model, rows.numbers());
+    let single: Vec<f32> = rows.numbers().chunks_exact(4).flat_map(|row| scores(&model, row)).collect();
     assert_eq!(bits(&all), bits(&single));
-    let reversed: Vec<f32> = rows.values().chunks_exact(4).rev().flatten().copied().collect();
+    let reversed: Vec<f32> = rows.numbers().chunks_exact(4).rev().flatten().copied().collect();
     let mut backwards = scores(&model, &reversed);
     backwards.reverse();
     assert_eq!(bits(&all), bits(&backwards));
@@ -135,7 +135,7 @@ fn a_candidate_gets_the_same_bits_in_any_batch_and_order() {
 fn contributions_add_up_to_the_score() {
     let rows = planted(5_000);
     let model = fit(&rows);
-    for row in rows.values().chunks_exact(4).take(100) {
+    for row in rows.numbers().chunks_exact(4).take(100) {
         let sum: f64 = model.contributions(row).unwrap().iter().map(|&part| f64::from(part)).sum();
         assert!((model.intercept() + sum - f64::from(scores(&model, row)[0])).abs() < 1e-4);
     }
@@ -204,17 +204,17 @@ proptest! {
         weights in prop::collection::vec(prop::sample::select(vec![1e-6_f32, 1.0, 1e6]), 12),
         l2 in prop::sample::select(vec![1e-9, 1.0, 1e12]),
     ) {
-        let mut rows = TrainingRows::new(3).unwrap();
+        let mut rows = TrainingRows::of_numbers(3).unwrap();
         // The first two labels differ, so that there is something to learn.
         let labels = [true, false].into_iter().chain(labels);
         for ((row, label), weight) in values.chunks_exact(3).zip(labels).zip(weights) {
-            rows.push(row, label, weight).unwrap();
+            rows.push_numbers(row, label, weight).unwrap();
         }
         let config = LogisticConfig { l2, ..LogisticConfig::default() };
         let model = LogisticRegression::fit(&rows, &config, &mut |_| ()).unwrap();
         // The file refuses what is not finite.
         let file = serde_json::to_string(&model).unwrap();
         prop_assert!(serde_json::from_str::<LogisticRegression>(&file).is_ok(), "{}", file);
-        prop_assert!(scores(&model, rows.values()).iter().all(|score| score.is_finite()));
+        prop_assert!(scores(&model, rows.numbers()).iter().all(|score| score.is_finite()));
     }
 }

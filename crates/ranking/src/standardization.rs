@@ -21,12 +21,12 @@ impl Standardization {
     /// swallow small spreads.
     pub(crate) fn of(rows: &TrainingRows) -> Self {
         let total: f64 = rows.weights().iter().map(|&weight| f64::from(weight)).sum();
-        let features = rows.features();
+        let features = rows.number_count();
         let sums = sum_by_feature(rows, |_, value| f64::from(value));
         let means: Vec<f64> = sums.iter().map(|sum| sum / total).collect();
         let squares = sum_by_feature(rows, |feature, value| (f64::from(value) - means[feature]).powi(2));
         let mut greatest = vec![0.0_f32; features];
-        for row in rows.values().chunks_exact(features) {
+        for row in rows.numbers().chunks_exact(features) {
             for (greatest, value) in greatest.iter_mut().zip(row) {
                 *greatest = greatest.max(value.abs());
             }
@@ -49,7 +49,7 @@ impl Standardization {
 
 /// The weighted sum over rows of `term(feature, value)`, for each feature.
 fn sum_by_feature(rows: &TrainingRows, term: impl Fn(usize, f32) -> f64 + Sync) -> Vec<f64> {
-    let features = rows.features();
+    let features = rows.number_count();
     let sum_block = |(values, weights): (&[f32], &[f32])| {
         let mut sums = vec![0.0; features];
         for (row, &weight) in values.chunks_exact(features).zip(weights) {
@@ -60,7 +60,7 @@ fn sum_by_feature(rows: &TrainingRows, term: impl Fn(usize, f32) -> f64 + Sync) 
         sums
     };
     let blocks: Vec<Vec<f64>> = rows
-        .values()
+        .numbers()
         .par_chunks(BLOCK_ROWS * features)
         .zip(rows.weights().par_chunks(BLOCK_ROWS))
         .map(sum_block)
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn weights_count_like_repeated_rows_and_constants_have_no_spread() {
-        let mut weighted = TrainingRows::new(3).unwrap();
+        let mut weighted = TrainingRows::of_numbers(3).unwrap();
         // The third feature differs by one step of single precision: rounding, not information.
-        (0..9).for_each(|_| weighted.push(&[1.0, 0.1, 1e9], true, 1.0 / 3.0).unwrap());
-        weighted.push(&[5.0, 0.1, 1e9 + 64.0], true, 1.0).unwrap();
+        (0..9).for_each(|_| weighted.push_numbers(&[1.0, 0.1, 1e9], true, 1.0 / 3.0).unwrap());
+        weighted.push_numbers(&[5.0, 0.1, 1e9 + 64.0], true, 1.0).unwrap();
         let found = Standardization::of(&weighted);
         assert!((found.means[0] - 2.0).abs() < 1e-6);
         assert!((found.deviations[0] - 3.0_f64.sqrt()).abs() < 1e-6);

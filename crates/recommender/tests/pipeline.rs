@@ -61,7 +61,7 @@ fn fold(records: &[LogRecord]) -> FeatureState {
 /// Rows of a few users; the label is whether the item is popular, which is enough to fit something.
 fn rows(state: &FeatureState, models: &Models, now: Timestamp) -> TrainingRows {
     let pipeline = Pipeline::new(PipelineConfig::default());
-    let (mut rows, mut buffer) = (TrainingRows::new(RequestFeatures::width()).unwrap(), Vec::new());
+    let (mut rows, mut buffer) = (TrainingRows::of_numbers(RequestFeatures::width()).unwrap(), Vec::new());
     for user in (1..100).step_by(10) {
         let request = Request::of(user_id(user), 10);
         let retrieved =
@@ -69,7 +69,7 @@ fn rows(state: &FeatureState, models: &Models, now: Timestamp) -> TrainingRows {
         retrieved.feature_rows(&[], &mut buffer);
         for (candidate, row) in retrieved.candidates.iter().zip(buffer.chunks_exact(RequestFeatures::width())) {
             let label = state.item_stats(candidate.item).unwrap().users_positive > 20;
-            rows.push(row, label, 1.0).unwrap();
+            rows.push_numbers(row, label, 1.0).unwrap();
         }
     }
     rows

@@ -4,8 +4,8 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::EncoderScratch;
-use shortlist_features::{FeatureState, RequestFeatures};
-use shortlist_ranking::TrainingRows;
+use shortlist_features::{FeatureState, RequestFeatures, feature_names};
+use shortlist_ranking::{RowSchema, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
 use shortlist_types::{ItemIdx, LogRecord, Unlimited};
 
@@ -38,7 +38,7 @@ pub(crate) fn training_rows(
         models,
         config: setting.config,
         random: ChaCha8Rng::seed_from_u64(setting.seed),
-        rows: TrainingRows::new(RequestFeatures::width())?,
+        rows: TrainingRows::new(RowSchema::of_numbers(feature_names()).shared())?,
         buffer: Vec::new(),
         scratch: Scratch::default(),
     };
@@ -96,7 +96,7 @@ impl RowMaker<'_> {
             }
             let width = RequestFeatures::width();
             let weight = if is_candidate && !label { weight } else { 1.0 };
-            self.rows.push(&self.buffer[i * width..(i + 1) * width], label, weight)?;
+            self.rows.push_numbers(&self.buffer[i * width..(i + 1) * width], label, weight)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use shortlist_store::Store;
 use shortlist_training::{Comparison, GroupReport, Report, evaluate_store};
 
 use crate::args::{EvaluateCommand, EvaluateStoreArgs};
-use crate::commands::{evaluate_cold_start, evaluate_retrieval};
+use crate::commands::{evaluate_cold_start, evaluate_ranking, evaluate_retrieval};
 use crate::config::Config;
 use crate::output;
 use crate::progress_bars::ProgressBars;
@@ -16,6 +16,7 @@ pub(crate) fn run(command: &EvaluateCommand) -> anyhow::Result<()> {
         EvaluateCommand::Store(args) => store(args),
         EvaluateCommand::Retrieval(args) => evaluate_retrieval::run(args),
         EvaluateCommand::ColdStart(args) => evaluate_cold_start::run(args),
+        EvaluateCommand::Ranking(args) => evaluate_ranking::run(args),
     }
 }
 

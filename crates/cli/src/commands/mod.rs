@@ -3,6 +3,7 @@
 mod config;
 mod evaluate;
 mod evaluate_cold_start;
+mod evaluate_ranking;
 mod evaluate_retrieval;
 mod import;
 mod index;

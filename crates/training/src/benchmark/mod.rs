@@ -5,11 +5,16 @@
 
 mod evaluate;
 mod model_fit;
+mod ranking;
 mod served_world;
 mod slice;
 mod summary;
 
 pub use evaluate::{RetrievalEvaluation, RetrievalQuestion, evaluate_retrieval};
 pub use model_fit::ModelFit;
+pub use ranking::{
+    Chosen, FittedModel, PrecisionCost, RankingChoice, RankingEvaluation, RankingMetrics, RankingQuestion,
+    RankingTables, SliceMetrics, evaluate_ranking,
+};
 pub use slice::Slice;
 pub use summary::{RetrievalMetrics, ServingCost};
