@@ -9,7 +9,7 @@ use crate::test_server::{BeforeApply, TestServer};
 fn a_server_without_a_bundle_is_alive_and_ready() {
     let server = TestServer::start();
     assert_eq!(server.get("/healthz").expect(200), json!({"status": "ok"}));
-    let expected = json!({"ready": true, "bundle": "no_bundle", "log_seq": 0, "reasons": []});
+    let expected = json!({"ready": true, "bundle": "no_bundle", "log_seq": 0, "ingest": "on", "reasons": []});
     assert_eq!(server.get("/readyz").expect(200), expected);
     server.recommender.swap(Some(bundle()));
     assert_eq!(server.get("/readyz").expect(200)["bundle"], "b-0123456789abcdef");

@@ -191,7 +191,7 @@ impl Work<'_> {
     }
 
     fn fit(&mut self, kind: ModelKind, data: &Data) -> Result<Fitted, TrainingError> {
-        let (network, config) = recipe(kind);
+        let (network, config) = recipe(kind, data.train.len());
         let begin = (self.clock)();
         let (mut epochs, mut best) = (0, 0.0_f64);
         let labels = data.valid.labels();

@@ -37,13 +37,21 @@ impl RankingChoice {
     }
 }
 
+/// Fewest steps of one pass: a small table in few large batches ends before it has learned how likely
+/// anything is.
+const STEPS_MIN: usize = 48;
+/// Fewest rows of a batch; their means and deviations are noise below.
+const BATCH_ROWS_MIN: usize = 128;
+
 /// The shape and the fit of a kind that did well on tables of categories.
 ///
 /// Weights without hidden layers above them want larger steps, more patience and no penalty: early
 /// stopping holds them.
-pub(super) fn recipe(kind: ModelKind) -> (NetworkConfig, FitConfig) {
+pub(super) fn recipe(kind: ModelKind, rows: usize) -> (NetworkConfig, FitConfig) {
     let network = NetworkConfig { dropout: 0.4, gate_units: 0, ..NetworkConfig::of(kind) };
-    let fit = FitConfig::default();
+    let usual = FitConfig::default();
+    let batch_rows = (rows / STEPS_MIN).clamp(BATCH_ROWS_MIN, usual.batch_rows);
+    let fit = FitConfig { batch_rows, ..usual };
     let plain = FitConfig { embedding_l2: 0.0, patience: 3, ..fit.clone() };
     let fit = match kind {
         ModelKind::LogisticRegression => FitConfig { learning_rate: 0.02, ..plain },
