@@ -188,9 +188,9 @@ impl DurableState {
         }
         let mut first = self.first()?;
         first.forget(user_id.as_str());
-        self.store.remove_checkpoints()?;
-        self.add(&first)?;
-        Ok(())
+        // First the new one, whole and listed: without any, a kill here would leave a log with no begin.
+        let first = self.add(&first)?;
+        Ok(self.store.keep_only_checkpoint(&first)?)
     }
 
     /// Erases a user from a store that no server owns. Returns how many of his records there were.

@@ -129,6 +129,20 @@ fn a_cut_log_begins_with_its_checkpoint() {
 }
 
 #[test]
+fn an_erasure_that_cannot_write_leaves_a_cut_log_its_begin() {
+    let world = world();
+    world.state.checkpoint(LogSeq(1_500), &|| false).unwrap();
+    let mut appender = world.store.lock_log().unwrap();
+    while appender.cut(LogSeq(1_500)).unwrap() {}
+    let before = restored(&world);
+    // A folder stands where the new checkpoint would be staged.
+    let staging = format!(".tmp-1500-{}", std::process::id());
+    std::fs::create_dir(world.store.dir().join("checkpoints").join(staging)).unwrap();
+    assert!(world.state.forget_in_checkpoints(&UserId::parse("user-7").unwrap()).is_err());
+    assert_eq!(restored(&world), before);
+}
+
+#[test]
 fn an_erased_user_is_in_no_checkpoint_and_the_others_keep_their_numbers() {
     for cut in [0, 1_500] {
         let world = world();

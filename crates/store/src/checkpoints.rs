@@ -138,6 +138,15 @@ impl Store {
         self.keep_only(&[])
     }
 
+    /// Removes all checkpoints but `checkpoint`: the others hold what must not be seen again, and without this
+    /// one a cut log would have no begin.
+    ///
+    /// # Errors
+    /// The disk or the database.
+    pub fn keep_only_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        self.keep_only(&[checkpoint])
+    }
+
     fn keep_only(&self, kept: &[&Checkpoint]) -> Result<(), StoreError> {
         let mut connection = self.connect()?;
         let transaction = connection.transaction()?;

@@ -56,6 +56,23 @@ fn a_clock_that_jumps_does_not_forget_what_is_young() {
 }
 
 #[test]
+fn a_cut_within_the_window_forgets_no_id() {
+    let (_folder, store, time) = store();
+    let mut appender = store.lock_log().unwrap();
+    appender.append(&events(0..100)).unwrap();
+    time.add_days(1);
+    appender.append(&events(100..200)).unwrap();
+    cut_all(&mut appender, LogSeq(150));
+    forget_all(&mut appender);
+    assert_eq!(appender.append(&events([0, 99, 149, 150])).unwrap(), [Appended::Duplicate; 4]);
+    // What is beyond the window is forgotten all the same, and later cuts take its arrivals along.
+    time.add_days(7);
+    appender.append(&events([300])).unwrap();
+    forget_all(&mut appender);
+    assert_eq!(appender.append(&events([0])).unwrap(), [Appended::New(LogSeq(202))]);
+}
+
+#[test]
 fn a_cut_log_keeps_its_chain_and_says_where_it_begins() {
     let (_folder, store, time) = store();
     let mut appender = store.lock_log().unwrap();

@@ -114,7 +114,9 @@ impl LogAppender {
             }
             let chain = chain_at(transaction, until)?;
             transaction.execute("DELETE FROM log WHERE log_seq <= ?1", [until])?;
-            let last_arrival = "(SELECT max(log_seq) FROM arrivals WHERE log_seq <= ?1 + 1)";
+            // Ids that are still known need their arrivals, or they would seem old and be forgotten.
+            let last_arrival = "(SELECT max(log_seq) FROM arrivals WHERE log_seq <= 1 + min(?1, (SELECT ids_after FROM \
+                                log_bounds)))";
             transaction.execute(&format!("DELETE FROM arrivals WHERE log_seq < {last_arrival}"), [until])?;
             let sql = "UPDATE log_bounds SET cut_log_seq = ?1, cut_chain = ?2";
             transaction.execute(sql, [until, chain.cast_signed()])?;
