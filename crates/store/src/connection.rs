@@ -114,12 +114,14 @@ fn connect(path: &Path, extra: OpenFlags) -> Result<Connection, StoreError> {
 
 fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError> {
     let foreign = || StoreError::ForeignFile { path: path.to_owned() };
-    let number = |pragma: &str| match connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)) {
+    // One snapshot: beside a process that is creating the log, each read alone would see another state of it.
+    let snapshot = connection.unchecked_transaction()?;
+    let number = |pragma: &str| match snapshot.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(foreign()),
         result => Ok(result?),
     };
     let (application_id, format) = (number("application_id")?, number("user_version")?);
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let objects: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application_id, u32::try_from(format)) {
         (0, Ok(0)) if objects == 0 => Ok(Identity::Empty),
         (APPLICATION_ID, _) if format == FORMAT => Ok(Identity::Log),

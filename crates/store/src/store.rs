@@ -206,12 +206,16 @@ mod tests {
 
     #[test]
     fn creating_twice_keeps_what_is_there_also_at_once() {
+        // One look between another creator's steps is rare: several rounds.
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| Store::open_or_create(dir.path()).unwrap());
+                }
+            });
+        }
         let dir = tempfile::tempdir().unwrap();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| Store::open_or_create(dir.path()).unwrap());
-            }
-        });
         let store = Store::open_or_create(dir.path()).unwrap();
         store.lock_log().unwrap().append(&[event(1)]).unwrap();
         let head = Store::open_or_create(dir.path()).unwrap().reader().unwrap().head().unwrap();

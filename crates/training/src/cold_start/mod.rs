@@ -52,6 +52,8 @@ pub fn evaluate_cold_start(
     let ColdStartQuestion { settings, share, k } = *question;
     let log = store.reader()?;
     let until = log.head()?.log_seq;
+    // The whole log: what a cut has folded away cannot be hidden any more.
+    let _pin = store.pin("evaluate", LogSeq::default())?;
     let mut all = FeatureState::new(Arc::clone(settings.events));
     progress.begin("reading the log", Some(until.0));
     replay(&log, &mut all, until, &mut |_, log_seq, _| {
