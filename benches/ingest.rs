@@ -267,11 +267,11 @@ fn restart(events: u64) -> anyhow::Result<()> {
         &format!("{events} events without ids appended in transactions of 50,000: events/s"),
         &format!("{:.0}", events as f64 / seconds),
     );
-    appender.empty_wal()?;
     drop(appender);
+    store.empty_wal()?;
     let began = Instant::now();
-    let made = DurableState::new(store.clone(), Arc::new(EventTypes::default()))
-        .checkpoint(LogSeq(events - TAIL.min(events / 2)), &|| false)?;
+    let state = DurableState::new(store.clone(), Arc::new(EventTypes::default()));
+    let made = state.hold_checkpoints().make(LogSeq(events - TAIL.min(events / 2)), &|| false)?;
     let mib = made.bytes as f64 / (1024.0 * 1024.0);
     told("its checkpoint, made from the whole log", &format!("{mib:.0} MiB, {:.1} s", began.elapsed().as_secs_f64()));
     let driver = Driver::new()?;

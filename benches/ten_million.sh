@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ten million interactions: time and memory of a first stage at 64 dimensions, with the search of
-# hyper-parameters cut to one trial per model. About ten minutes on two cores; needs 4 GB, GNU time and
+# hyper-parameters cut to one trial per model. About five minutes on two cores; needs 4 GB, GNU time and
 # Python for the pairs.
 #
 #   benches/ten_million.sh [MODEL]        best by default

@@ -15,8 +15,9 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 8] = [
+const CHECKS: [(&str, &str, Check); 9] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
+    ("D1 care", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
     ("D3", "torn tail of the WAL", reliability::d3_torn_tail::check),
     ("D4", "changed bytes", reliability::d4_damage::check),

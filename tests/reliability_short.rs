@@ -14,6 +14,11 @@ fn d1_a_killed_server_has_lost_nothing() {
 }
 
 #[test]
+fn d1_a_server_killed_in_the_care_of_its_store_leaves_it_whole() {
+    println!("{}", reliability::d1_care::check(Short));
+}
+
+#[test]
 fn d2_a_power_loss_takes_nothing_that_was_acknowledged() {
     println!("{}", reliability::d2_power_loss::check(Short));
 }

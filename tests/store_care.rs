@@ -6,23 +6,12 @@ mod harness;
 
 use std::path::Path;
 
-use harness::{Server, fails, folder, imported_store, ok, ok_json, path};
+use harness::{Server, fails, folder, holds, imported_store, ok, ok_json, path};
 use rusqlite::Connection;
 use serde_json::json;
 
 fn database(store: &str) -> Connection {
     Connection::open(format!("{store}/shortlist.db")).unwrap()
-}
-
-/// Whether any file of a store holds a text.
-fn holds(folder: &Path, text: &str) -> bool {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
-        if path.is_dir() {
-            return holds(&path, text);
-        }
-        let bytes = std::fs::read(&path).unwrap();
-        bytes.windows(text.len()).any(|window| window == text.as_bytes())
-    })
 }
 
 #[test]

@@ -59,6 +59,17 @@ pub fn path(folder: &TempDir, name: &str) -> String {
     folder.path().join(name).to_str().expect("UTF-8").to_owned()
 }
 
+/// Whether any file below a folder holds a text.
+pub fn holds(folder: &Path, text: &str) -> bool {
+    std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).any(|path| {
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        let bytes = std::fs::read(&path).expect("a file");
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
 /// The records of a small simulated marketplace.
 pub fn market(users: usize, items: usize, events: usize) -> Vec<LogRecord> {
     let end = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");

@@ -2,6 +2,7 @@
 //! broken and says what it showed when it holds. The short form runs with all tests, the full one by
 //! `just reliability`.
 
+pub mod d1_care;
 pub mod d1_kill;
 pub mod d2_power_loss;
 pub mod d3_torn_tail;

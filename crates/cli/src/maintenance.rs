@@ -30,6 +30,7 @@ impl Maintenance {
     /// Works until `stopping`; what fails is told and tried again later.
     pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("maintenance".to_owned()).spawn(move || {
+            self.tidy();
             let mut not_before = Instant::now();
             let mut ages_at = Instant::now();
             while !stopping.load(Ordering::Relaxed) {
@@ -54,6 +55,14 @@ impl Maintenance {
         })
     }
 
+    /// Finishes what a process that was killed had begun: files that nothing lists, bytes of erased records.
+    fn tidy(&self) {
+        let outcome = self.store.remove_unlisted_checkpoints().and_then(|()| self.store.empty_wal());
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the store was not tidied; the next start does it");
+        }
+    }
+
     /// Makes the next checkpoint when enough came after the last.
     fn checkpoint(&self, is_stopping: &dyn Fn() -> bool) -> Result<(), RestoreError> {
         let head = self.store.reader()?.head()?.log_seq;
@@ -61,7 +70,8 @@ impl Maintenance {
         if head.0.saturating_sub(last.0) < self.config.checkpoint_records {
             return Ok(());
         }
-        let made = self.state.checkpoint(head, is_stopping)?;
+        let held = self.state.hold_checkpoints();
+        let made = held.make(head, is_stopping)?;
         self.store.prune_checkpoints()?;
         tracing::info!(log_seq = made.at.log_seq.0, bytes = made.bytes, "made a checkpoint");
         Ok(())
@@ -89,10 +99,12 @@ impl Maintenance {
         if ((due.0 - start.0) as f64) < worth {
             return Ok(());
         }
-        self.state.checkpoint(due, is_stopping)?;
+        let held = self.state.hold_checkpoints();
+        held.make(due, is_stopping)?;
         while !is_stopping() && self.writer.run(move |appender| appender.cut(due))? {}
         self.store.prune_checkpoints()?;
-        tracing::info!(up_to = due.0, "removed old records from the log");
+        let start = self.store.reader()?.start()?.log_seq;
+        tracing::info!(up_to = start.0, "removed old records from the log");
         Ok(())
     }
 }

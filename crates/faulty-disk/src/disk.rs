@@ -9,8 +9,6 @@ pub enum Fault {
     NthWriteFails(u64),
     /// From the write after so many others on, the disk is full, until the fault is taken away.
     FullAfterWrites(u64),
-    /// No file may grow once all together have so many bytes.
-    Quota(u64),
     /// The sync after so many others fails, once; what it did to the bytes is not known.
     NthSyncFails(u64),
 }
@@ -37,7 +35,6 @@ pub(crate) struct Disk {
 struct Cached {
     durable: Vec<u8>,
     pending: Vec<Change>,
-    length: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -75,8 +72,7 @@ impl Disk {
     pub(crate) fn open(&mut self, path: &Path) -> io::Result<()> {
         if !self.files.contains_key(path) {
             let durable = if path.exists() { std::fs::read(path)? } else { Vec::new() };
-            let length = durable.len() as u64;
-            self.files.insert(path.to_owned(), Cached { durable, pending: Vec::new(), length });
+            self.files.insert(path.to_owned(), Cached { durable, pending: Vec::new() });
         }
         Ok(())
     }
@@ -86,31 +82,24 @@ impl Disk {
     }
 
     /// Whether this write may happen.
-    pub(crate) fn may_write(&mut self, path: &Path, end: u64) -> Result<(), Refusal> {
+    pub(crate) fn may_write(&mut self) -> Result<(), Refusal> {
         let number = self.writes;
         self.writes += 1;
         match self.fault {
             Some(Fault::NthWriteFails(n)) if n == number => Err(Refusal::Write),
             Some(Fault::FullAfterWrites(n)) if number >= n => Err(Refusal::Full),
-            Some(Fault::Quota(bytes)) => {
-                let used: u64 = self.files.values().map(|file| file.length).sum();
-                let grows = end.saturating_sub(self.files.get(path).map_or(0, |file| file.length));
-                if grows > 0 && used + grows > bytes { Err(Refusal::Full) } else { Ok(()) }
-            }
             _ => Ok(()),
         }
     }
 
     pub(crate) fn wrote(&mut self, path: &Path, offset: usize, bytes: &[u8]) {
         if let Some(file) = self.files.get_mut(path) {
-            file.length = file.length.max((offset + bytes.len()) as u64);
             file.pending.push(Change::Write { offset, bytes: bytes.to_vec() });
         }
     }
 
     pub(crate) fn truncated(&mut self, path: &Path, length: usize) {
         if let Some(file) = self.files.get_mut(path) {
-            file.length = length as u64;
             file.pending.push(Change::Truncate(length));
         }
     }
@@ -144,11 +133,6 @@ impl Disk {
             (path.clone(), bytes)
         });
         left.collect()
-    }
-
-    /// Writes that were asked for since the fault was set.
-    pub(crate) fn writes(&self) -> u64 {
-        self.writes
     }
 }
 

@@ -46,11 +46,6 @@ impl FaultyDisk {
         self.with(|disk| disk.set_fault(fault));
     }
 
-    /// Writes that were asked for since [`Self::set_fault`].
-    pub fn writes(&self) -> u64 {
-        self.with(|disk| disk.writes())
-    }
-
     /// Writes into the folder `into` what would be on the disk if the power went now: what was synced, and
     /// of the rest a random prefix per file, torn in the middle of a write. `draw(n)` gives a random number
     /// below n.

@@ -35,6 +35,8 @@ pub(crate) enum ApiError {
     Internal,
     #[error("the log takes no more records until the server is restarted; recommendations go on")]
     IngestOff,
+    #[error("he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly")]
+    EraseUnfinished,
     #[error("there was no answer within {timeout_ms} ms; a write may still happen")]
     DeadlineExceeded { timeout_ms: u128 },
     #[error("the disk of the server is full; nothing was kept, send it again when there is space")]
@@ -72,6 +74,9 @@ impl ApiError {
             Self::IngestBusy => (429, Code::ResourceExhausted, "ingest_busy", "Too many writes", Some(1)),
             Self::Internal => (500, Code::Internal, "internal", "Internal error", None),
             Self::IngestOff => (503, Code::Unavailable, "ingest_off", "The log is read-only", Some(30)),
+            Self::EraseUnfinished => {
+                (503, Code::Unavailable, "erase_unfinished", "The erasure is not finished", Some(30))
+            }
             Self::DeadlineExceeded { .. } => {
                 (504, Code::DeadlineExceeded, "deadline_exceeded", "The deadline has passed", None)
             }
@@ -108,6 +113,7 @@ impl From<StoreError> for ApiError {
             StoreError::BatchTooLarge { .. } => Self::BodyTooLarge,
             StoreError::DiskFull => Self::DiskFull,
             StoreError::LogStopped { .. } => Self::IngestOff,
+            StoreError::WalHeld => Self::EraseUnfinished,
             other => {
                 tracing::error!(error = %other, "the log failed");
                 Self::Internal
@@ -137,6 +143,7 @@ mod tests {
             ApiError::IngestBusy,
             ApiError::Internal,
             ApiError::IngestOff,
+            ApiError::EraseUnfinished,
             ApiError::DeadlineExceeded { timeout_ms: 100 },
             ApiError::DiskFull,
         ];
@@ -162,6 +169,7 @@ mod tests {
         429 ResourceExhausted ingest_busy, retry after 1 s: too much waits for the log; nothing was kept, send it again shortly
         500 Internal internal: something failed inside; the log of the server has the details under this request's id
         503 Unavailable ingest_off, retry after 30 s: the log takes no more records until the server is restarted; recommendations go on
+        503 Unavailable erase_unfinished, retry after 30 s: he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly
         504 DeadlineExceeded deadline_exceeded: there was no answer within 100 ms; a write may still happen
         507 ResourceExhausted disk_full, retry after 30 s: the disk of the server is full; nothing was kept, send it again when there is space
         "#);

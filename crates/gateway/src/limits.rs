@@ -36,8 +36,8 @@ pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const INLINE_PARSE_BYTES_MAX: usize = 32 * 1024;
 /// How long the erasure of a user may take when the caller names no deadline: it reads the whole log.
 pub(crate) const ERASE_TIMEOUT: Duration = Duration::from_secs(600);
-/// Records that are erased together; what is ingested meanwhile waits that long.
-pub(crate) const ERASED_TOGETHER_MAX: usize = 2_000;
+/// Users whose erasure runs or waits for the one that runs; one more is refused with 429.
+pub(crate) const ERASURES_MAX: usize = 8;
 /// How long a write waits to become durable when the caller names no deadline; then 504, and the
 /// write may still happen.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -34,7 +34,7 @@ pub use bundle::{Bundle, BundleError};
 pub use candidate::{Candidate, SourceHit};
 pub use config::PipelineConfig;
 pub use deadline::Deadline;
-pub use durable_state::{DurableState, RestoreError};
+pub use durable_state::{DurableState, HeldCheckpoints, LogOwner, RestoreError};
 pub use filters::Filter;
 pub use item_space::{ItemSpace, ItemVector};
 pub use logistic_ranker::LogisticRanker;

@@ -1,6 +1,7 @@
 //! Copies of a whole store: a backup is a store of its own, and to restore is to copy it back.
 
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Transaction, params_from_iter};
@@ -8,8 +9,11 @@ use shortlist_types::LogSeq;
 
 use crate::connection;
 use crate::durable_file::{rename_synced, sync_dir};
+use crate::file_lock::FileLock;
 use crate::limits::COPIED_TOGETHER_MAX;
 use crate::log::reader::{bound, check};
+use crate::log::wal::empty_wal;
+use crate::store::log_path;
 use crate::{LogHead, LogReader, RecordDamage, Store, StoreError};
 
 /// What a copy holds.
@@ -23,88 +27,135 @@ pub struct Copied {
     pub bundles: usize,
     /// Checkpoints.
     pub checkpoints: usize,
+    /// What is damaged and was left out, with the damage: a copy does without it.
+    pub left_out: Vec<String>,
 }
+
+/// A store's own configuration.
+const CONFIG_FILE: &str = "shortlist.toml";
+/// Where a copy is while it is made: inside its folder, which may be a disk of its own.
+const STAGING: &str = ".tmp-copy";
+/// Held while a copy is made.
+const LOCK_FILE: &str = ".copy.lock";
+/// What may be in a folder that counts as empty; the last is in every new file system.
+const OF_NO_STORE: [&str; 3] = [STAGING, LOCK_FILE, "lost+found"];
 
 impl Store {
     /// Copies the store, as it is now, into a folder that does not exist or is empty; a live server goes
     /// on beside it. All is checked on the way: records against the chain, bundles and checkpoints
-    /// against their hashes. The copy appears whole or not at all, and is a store like any other.
+    /// against their hashes. The copy becomes a store at the very end, and is one like any other.
     ///
     /// **Cost**: about 3 us per record; the log is read in ranges, so that the WAL does not grow.
     ///
     /// # Errors
-    /// [`StoreError::NotEmpty`]; what is damaged, by name; the disk.
+    /// [`StoreError::NotEmpty`], [`StoreError::CopyUnderWay`]; a damaged record or current bundle, by name;
+    /// the disk.
     pub fn copy_to(&self, target: &Path, progress: &mut dyn FnMut(LogSeq)) -> Result<Copied, StoreError> {
-        if target.is_dir() && fs_err::read_dir(target)?.next().is_some() || target.is_file() {
-            return Err(StoreError::NotEmpty { dir: target.to_owned() });
-        }
-        let staging = staging_of(target);
+        refuse_what_is_used(target)?;
+        fs_err::create_dir_all(target)?;
+        let lock_file = target.join(LOCK_FILE);
+        let lock = FileLock::try_acquire(&lock_file)?;
+        let _alone = lock.ok_or_else(|| StoreError::CopyUnderWay { dir: target.to_owned() })?;
+        // Another copy may have ended in between.
+        refuse_what_is_used(target)?;
+        let staging = target.join(STAGING);
         if staging.exists() {
             // A copy of before that was killed.
             fs_err::remove_dir_all(&staging)?;
         }
-        match self.copy_into(&staging, progress) {
-            Ok(copied) => {
-                if target.is_dir() {
-                    fs_err::remove_dir(target)?;
-                }
-                rename_synced(&staging, target)?;
-                Ok(copied)
-            }
-            Err(error) => {
-                // Half a copy is of no use, and the disk may be full.
-                let _ = fs_err::remove_dir_all(&staging);
-                Err(error)
-            }
+        let copied = self.copy_into(&staging, progress).and_then(|copied| {
+            move_up(&staging, target)?;
+            Ok(copied)
+        });
+        if copied.is_err() {
+            // Half a copy is of no use, and the disk may be full.
+            let _ = fs_err::remove_dir_all(&staging);
         }
+        fs_err::remove_file(&lock_file)?;
+        copied
     }
 
     fn copy_into(&self, dir: &Path, progress: &mut dyn FnMut(LogSeq)) -> Result<Copied, StoreError> {
+        // Before the start is read, so that no cut moves it.
+        let _pin = self.pin("backup", LogSeq::default())?;
         let reader = self.reader()?;
         let start = reader.start()?;
-        let _pin = self.pin("backup", start.log_seq)?;
         let target = Self::open_or_create(dir)?;
         let head = reader.head()?;
         let mut log = connection::open(dir, &target.log_path())?;
         copy_records(&reader, &mut log, start, head, progress)?;
         copy_small_tables(reader.connection(), &mut log, head)?;
-        let checkpoints = self.copy_checkpoints(&target, head)?;
-        let bundles = self.registry().copy_to(&target.registry())?;
+        let mut left_out = Vec::new();
+        let checkpoints = self.copy_checkpoints(&target, (start, head), &mut left_out)?;
+        let bundles = self.registry().copy_to(&target.registry(), &mut left_out)?;
         let own_config = self.dir().join(CONFIG_FILE);
         if own_config.is_file() {
             fs_err::copy(&own_config, dir.join(CONFIG_FILE))?;
             fs_err::File::open(dir.join(CONFIG_FILE))?.sync_all()?;
         }
-        log.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        empty_wal(&log)?;
         sync_dir(dir)?;
-        Ok(Copied { head, records: head.log_seq.0 - start.log_seq.0, bundles, checkpoints })
+        Ok(Copied { head, records: head.log_seq.0 - start.log_seq.0, bundles, checkpoints, left_out })
     }
 
-    fn copy_checkpoints(&self, target: &Self, head: LogHead) -> Result<usize, StoreError> {
+    /// A log that was cut needs one of them; any other gives the state by itself.
+    fn copy_checkpoints(
+        &self,
+        target: &Self,
+        (start, head): (LogHead, LogHead),
+        left_out: &mut Vec<String>,
+    ) -> Result<usize, StoreError> {
         let mut copied = 0;
+        let mut damage = None;
         for checkpoint in self.checkpoints()?.into_iter().filter(|checkpoint| checkpoint.at.log_seq <= head.log_seq) {
-            let bytes = match self.read_checkpoint(&checkpoint) {
-                Ok(bytes) => bytes,
-                // The server replaced it meanwhile; the log gives the state as well, unless it was cut.
-                Err(StoreError::DamagedCheckpoint { .. }) if copied > 0 => continue,
+            match self.read_checkpoint(&checkpoint) {
+                Ok(bytes) => {
+                    let write = |out: &mut dyn Write| Ok::<_, StoreError>(out.write_all(&bytes)?);
+                    target.add_checkpoint(checkpoint.at, &checkpoint.schema, write)?;
+                    copied += 1;
+                }
+                // Damaged, or the server replaced it meanwhile.
+                Err(error @ StoreError::DamagedCheckpoint { .. }) => {
+                    left_out.push(error.to_string());
+                    damage = Some(error);
+                }
                 Err(error) => return Err(error),
-            };
-            target
-                .add_checkpoint(checkpoint.at, &checkpoint.schema, |out| Ok::<_, StoreError>(out.write_all(&bytes)?))?;
-            copied += 1;
+            }
         }
-        Ok(copied)
+        match damage {
+            Some(damage) if copied == 0 && start.log_seq > LogSeq::default() => Err(damage),
+            _ => Ok(copied),
+        }
     }
 }
 
-/// A store's own configuration.
-const CONFIG_FILE: &str = "shortlist.toml";
+fn refuse_what_is_used(target: &Path) -> Result<(), StoreError> {
+    let not_empty = || StoreError::NotEmpty { dir: target.to_owned() };
+    if !target.try_exists()? {
+        return Ok(());
+    }
+    if !target.is_dir() {
+        return Err(not_empty());
+    }
+    for entry in fs_err::read_dir(target)? {
+        let name = entry?.file_name();
+        if !OF_NO_STORE.iter().any(|known| name == *known) {
+            return Err(not_empty());
+        }
+    }
+    Ok(())
+}
 
-/// Where a copy is while it is made, beside its place.
-fn staging_of(target: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".tmp-");
-    name.push(target.file_name().unwrap_or_default());
-    target.with_file_name(name)
+/// Moves a copy that is whole to its place. The log comes last: without it the folder is no store.
+fn move_up(staging: &Path, target: &Path) -> Result<(), StoreError> {
+    let log = log_path(staging);
+    let entries = fs_err::read_dir(staging)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    for from in entries.into_iter().filter(|from| *from != log).chain([log.clone()]) {
+        let name = from.file_name().unwrap_or_default().to_owned();
+        rename_synced(&from, &target.join(name))?;
+    }
+    fs_err::remove_dir(staging)?;
+    Ok(sync_dir(target)?)
 }
 
 /// Copies the rows as they are, and checks each.
@@ -142,12 +193,14 @@ fn copy_records(
     Ok(())
 }
 
-/// Copies what belongs to the records up to `head`.
+/// Copies what belongs to the records up to `head`; the bounds last, so that none of the ids that they call
+/// known was forgotten before it was copied.
 fn copy_small_tables(from: &Connection, to: &mut Connection, head: LogHead) -> Result<(), StoreError> {
     let head = bound(head.log_seq);
     let transaction = to.transaction()?;
+    copy_event_ids(from, &transaction, head)?;
     transaction.execute("DELETE FROM log_bounds", [])?;
-    for (table, condition) in [("log_bounds", "?1 = ?1"), ("arrivals", "log_seq <= ?1"), ("properties", "?1 = ?1")] {
+    for (table, condition) in [("arrivals", "log_seq <= ?1"), ("properties", "?1 = ?1"), ("log_bounds", "?1 = ?1")] {
         let mut select = from.prepare(&format!("SELECT * FROM {table} WHERE {condition}"))?;
         let columns = select.column_count();
         let places = vec!["?"; columns].join(", ");
@@ -158,7 +211,6 @@ fn copy_small_tables(from: &Connection, to: &mut Connection, head: LogHead) -> R
             insert.execute(params_from_iter(values))?;
         }
     }
-    copy_event_ids(from, &transaction, head)?;
     Ok(transaction.commit()?)
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
+use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use shortlist_types::LogSeq;
 
@@ -15,6 +16,7 @@ use crate::{LogHead, Store, StoreError};
 
 const CHECKPOINTS_DIR: &str = "checkpoints";
 const STAGING_PREFIX: &str = ".tmp-";
+const FILE_PREFIX: &str = "c-";
 
 /// One checkpoint as the database lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,22 @@ impl Store {
         schema: &str,
         write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     ) -> Result<Checkpoint, E> {
+        let checkpoint = self.write_checkpoint(at, schema, write)?;
+        list(&self.connect()?, &checkpoint)?;
+        Ok(checkpoint)
+    }
+
+    /// Writes a checkpoint that is not listed yet: [`crate::LogAppender::finish_erasure`] puts it in place of
+    /// all others.
+    ///
+    /// # Errors
+    /// The disk; [`StoreError::CheckpointTooLarge`].
+    pub fn write_checkpoint<E: From<StoreError> + From<io::Error>>(
+        &self,
+        at: LogHead,
+        schema: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<Checkpoint, E> {
         let dir = self.checkpoints_dir();
         fs_err::create_dir_all(&dir)?;
         let staging = dir.join(format!("{STAGING_PREFIX}{}-{}", at.log_seq.0, std::process::id()));
@@ -82,19 +100,10 @@ impl Store {
                 return Err(error);
             }
         };
-        let file = format!("c-{}-{}", at.log_seq.0, &sha256[..16]);
+        let file = format!("{FILE_PREFIX}{}-{}", at.log_seq.0, &sha256[..16]);
         rename_synced(&staging, &dir.join(&file))?;
         sync_dir(self.dir())?;
-        let checkpoint = Checkpoint { at, file, bytes, schema: schema.to_owned(), sha256 };
-        self.list_checkpoint(&checkpoint)?;
-        Ok(checkpoint)
-    }
-
-    fn list_checkpoint(&self, Checkpoint { at, file, bytes, schema, sha256 }: &Checkpoint) -> Result<(), StoreError> {
-        let sql = "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let row = (bound(at.log_seq), at.chain.cast_signed(), file, bytes.cast_signed(), sha256, schema);
-        self.connect()?.execute(sql, row)?;
-        Ok(())
+        Ok(Checkpoint { at, file, bytes, schema: schema.to_owned(), sha256 })
     }
 
     /// The bytes of a checkpoint, exactly those that were written.
@@ -130,23 +139,6 @@ impl Store {
         self.keep_only(&kept)
     }
 
-    /// Removes all checkpoints: what they hold must not be seen again.
-    ///
-    /// # Errors
-    /// The disk or the database.
-    pub fn remove_checkpoints(&self) -> Result<(), StoreError> {
-        self.keep_only(&[])
-    }
-
-    /// Removes all checkpoints but `checkpoint`: the others hold what must not be seen again, and without this
-    /// one a cut log would have no begin.
-    ///
-    /// # Errors
-    /// The disk or the database.
-    pub fn keep_only_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        self.keep_only(&[checkpoint])
-    }
-
     fn keep_only(&self, kept: &[&Checkpoint]) -> Result<(), StoreError> {
         let mut connection = self.connect()?;
         let transaction = connection.transaction()?;
@@ -160,24 +152,64 @@ impl Store {
         }
         transaction.commit()?;
         // The files last: a crash in between leaves one that nobody lists, which the next time removes.
+        self.remove_unlisted_checkpoints()
+    }
+
+    /// Removes the files that are not listed: what a crash left, and what an erasure took off the list.
+    ///
+    /// # Errors
+    /// The disk or the database.
+    pub fn remove_unlisted_checkpoints(&self) -> Result<(), StoreError> {
         let dir = self.checkpoints_dir();
-        let files = match fs_err::read_dir(&dir) {
-            Ok(files) => files,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        for file in files {
-            let name = file?.file_name();
-            if !kept.iter().any(|checkpoint| name == *checkpoint.file) {
+        let files = files_of(&dir)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let connection = self.connect()?;
+        let mut statement = connection.prepare("SELECT 1 FROM checkpoints WHERE file = ?1")?;
+        for name in files {
+            if !statement.exists([&name])? {
                 fs_err::remove_file(dir.join(name))?;
             }
         }
         Ok(sync_dir(&dir)?)
     }
 
+    /// Looks that no checkpoint was made of later records than the log has.
+    pub(crate) fn check_files_against(&self, head: LogSeq) -> Result<(), StoreError> {
+        let later = files_of(&self.checkpoints_dir())?.into_iter().find(|name| {
+            let number = name.strip_prefix(FILE_PREFIX).and_then(|rest| rest.split_once('-'));
+            number.and_then(|(number, _)| number.parse().ok()).is_some_and(|number: u64| number > head.0)
+        });
+        match later {
+            Some(name) => Err(StoreError::LostEnd { file: format!("{CHECKPOINTS_DIR}/{name}"), head }),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn checkpoints_dir(&self) -> PathBuf {
         self.dir().join(CHECKPOINTS_DIR)
     }
+}
+
+/// Puts a checkpoint on the list.
+pub(crate) fn list(log: &Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let Checkpoint { at, file, bytes, schema, sha256 } = checkpoint;
+    let sql = "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let row = (bound(at.log_seq), at.chain.cast_signed(), file, bytes.cast_signed(), sha256, schema);
+    log.execute(sql, row)?;
+    Ok(())
+}
+
+/// Names in a folder that may not be there; what is no text is not ours.
+fn files_of(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs_err::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// A file that is hashed as it is written.

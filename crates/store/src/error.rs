@@ -98,6 +98,12 @@ pub enum StoreError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Two copies into one folder.
+    #[error("another copy is being made in {dir}; wait for it, or choose another folder")]
+    CopyUnderWay {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// A position that the log no longer has.
     #[error(
         "the log begins after record {}, and record {} was asked for: retention removed what came before; start \
@@ -131,6 +137,24 @@ pub enum StoreError {
     /// No space. This write was refused whole; later ones may succeed.
     #[error("the disk of the store is full; nothing of this write was kept, free space and send it again")]
     DiskFull,
+    /// What was erased is gone from the log, and a reader keeps its bytes in the WAL.
+    #[error(
+        "what was erased is gone from the log, but somebody reads it and keeps its bytes in shortlist.db-wal; erase again \
+         shortly, or when the reader is done"
+    )]
+    WalHeld,
+    /// The log ends before what its own folder was made of.
+    #[error(
+        "the log ends at record {}, and {file} was made after it: shortlist.db is older than its folder, or has lost its \
+         end; `shortlist store restore` puts a backup back; to go on without what is lost, move the folder of {file} away",
+        .head.0
+    )]
+    LostEnd {
+        /// The file that knows better.
+        file: String,
+        /// The last record of the log.
+        head: LogSeq,
+    },
     /// Another process holds the database. This write was refused whole; later ones may succeed.
     #[error("another process holds the database; nothing of this write was kept, send it again")]
     DatabaseBusy,

@@ -22,18 +22,23 @@ pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const IMPORTED_TOGETHER_MAX: usize = 16_384;
 /// Pages of the WAL from which a thread beside the writer moves them into the database.
 pub const WAL_PAGES_MOVED: i32 = 1_000;
-/// Pages of the WAL from which the writer sees to it that the WAL begins anew.
+/// Pages of the WAL from which the writer waits until they are moved and the WAL begins anew. Only a single
+/// read that lasts, such as the check of every page, lets it grow beyond.
 pub const WAL_PAGES_MAX: i32 = 8_000;
 /// How long a statement waits for another process inside SQLite before it gives up.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// How long a publish or promote waits for another one before it gives up.
 pub const REGISTRY_WAIT: Duration = Duration::from_secs(30);
+/// How long it is tried to empty the WAL after an erasure; then whoever asked hears of it.
+pub const WAL_EMPTY_WAIT: Duration = Duration::from_secs(5);
+/// Between two tries.
+pub const WAL_EMPTY_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes that the WAL keeps after a checkpoint; what is above is given back to the disk.
 pub const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// Seconds between two rows of `arrivals`: how exactly the age of a record or an id is known.
 pub const ARRIVAL_SECONDS: f64 = 60.0;
-/// How long the id of an event is known, so that sending it again counts once.
-pub const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Records that are looked at for how many bytes the log takes.
+pub const SIZED_RECORDS_MAX: u64 = 1_024;
 /// Records whose ids are forgotten, that are cut, or that are erased in one transaction: what comes
 /// meanwhile waits that long.
 pub const MAINTAINED_RECORDS_MAX: i64 = 2_000;

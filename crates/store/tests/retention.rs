@@ -5,19 +5,41 @@ mod support;
 
 use std::time::Duration;
 
-use shortlist_store::limits::{DEDUPLICATION_WINDOW, MAINTAINED_RECORDS_MAX, PIN_LEASE};
-use shortlist_store::{Appended, LogAppender, Retention, StoreError};
+use rusqlite::Connection;
+use shortlist_store::limits::{MAINTAINED_RECORDS_MAX, PIN_LEASE};
+use shortlist_store::{Appended, LogAppender, LogHead, Retention, Store, StoreConfig, StoreError};
 use shortlist_types::LogSeq;
-use support::{event, events, read, store};
+use support::{event, event_of, events, read, store};
 
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 fn forget_all(appender: &mut LogAppender) {
-    while appender.forget_event_ids(DEDUPLICATION_WINDOW).unwrap() {}
+    let window = StoreConfig::default().deduplication_window();
+    while appender.forget_event_ids(window).unwrap() {}
 }
 
-fn cut_all(appender: &mut LogAppender, to: LogSeq) {
+/// Cuts behind a checkpoint after `to`, or after the last record.
+fn cut_all(store: &Store, appender: &mut LogAppender, to: LogSeq) {
+    let at = LogHead { log_seq: to.min(appender.head().log_seq), chain: 0 };
+    let chain = store.reader().unwrap().chain_at(at.log_seq).unwrap();
+    // A position that was cut before needs no checkpoint.
+    if let Some(chain) = chain {
+        store.add_checkpoint(LogHead { chain, ..at }, "schema", |_| Ok::<_, StoreError>(())).unwrap();
+    }
     while appender.cut(to).unwrap() {}
+}
+
+#[test]
+fn nothing_is_cut_that_no_checkpoint_holds() {
+    let (_folder, store, _) = store();
+    let mut appender = store.lock_log().unwrap();
+    appender.append(&events(0..100)).unwrap();
+    let start = || store.reader().unwrap().start().unwrap().log_seq;
+    assert!(!appender.cut(LogSeq(60)).unwrap());
+    assert_eq!(start(), LogSeq(0));
+    cut_all(&store, &mut appender, LogSeq(40));
+    assert!(!appender.cut(LogSeq(60)).unwrap());
+    assert_eq!(start(), LogSeq(40));
 }
 
 #[test]
@@ -62,7 +84,7 @@ fn a_cut_within_the_window_forgets_no_id() {
     appender.append(&events(0..100)).unwrap();
     time.add_days(1);
     appender.append(&events(100..200)).unwrap();
-    cut_all(&mut appender, LogSeq(150));
+    cut_all(&store, &mut appender, LogSeq(150));
     forget_all(&mut appender);
     assert_eq!(appender.append(&events([0, 99, 149, 150])).unwrap(), [Appended::Duplicate; 4]);
     // What is beyond the window is forgotten all the same, and later cuts take its arrivals along.
@@ -85,7 +107,7 @@ fn a_cut_log_keeps_its_chain_and_says_where_it_begins() {
     let retention = Retention { age_max: Some(A_DAY), bytes_max: None };
     let due = reader.due_cut(retention, store.now()).unwrap();
     assert_eq!(due, LogSeq(old));
-    cut_all(&mut appender, due);
+    cut_all(&store, &mut appender, due);
 
     let start = reader.start().unwrap();
     assert_eq!((start.log_seq, Some(start.chain)), (due, chain));
@@ -94,7 +116,7 @@ fn a_cut_log_keeps_its_chain_and_says_where_it_begins() {
     assert!(matches!(error, StoreError::BeforeStart { asked, start } if asked.0 == old - 1 && start == due), "{error}");
     // Nothing is cut twice, and the log goes on where it was, also after all of it was cut.
     assert!(!appender.cut(due).unwrap());
-    cut_all(&mut appender, LogSeq(u64::MAX));
+    cut_all(&store, &mut appender, LogSeq(u64::MAX));
     drop(appender);
     let mut appender = store.lock_log().unwrap();
     assert_eq!(appender.append(&[event(99_999)]).unwrap(), [Appended::New(LogSeq(old + 51))]);
@@ -106,34 +128,42 @@ fn a_pinned_reader_is_waited_for_until_its_lease_ends() {
     let mut appender = store.lock_log().unwrap();
     appender.append(&events(0..100)).unwrap();
     let pin = store.pin("train", LogSeq(40)).unwrap();
-    cut_all(&mut appender, LogSeq(100));
+    cut_all(&store, &mut appender, LogSeq(100));
     assert_eq!(store.reader().unwrap().start().unwrap().log_seq, LogSeq(40));
     drop(pin);
-    cut_all(&mut appender, LogSeq(60));
+    cut_all(&store, &mut appender, LogSeq(60));
     assert_eq!(store.reader().unwrap().start().unwrap().log_seq, LogSeq(60));
     // A reader that was killed says nothing any more.
     std::mem::forget(store.pin("killed", LogSeq(70)).unwrap());
-    cut_all(&mut appender, LogSeq(100));
+    cut_all(&store, &mut appender, LogSeq(100));
     assert_eq!(store.reader().unwrap().start().unwrap().log_seq, LogSeq(70));
     time.add_seconds(i64::try_from(PIN_LEASE.as_secs()).unwrap() + 1);
-    cut_all(&mut appender, LogSeq(100));
+    cut_all(&store, &mut appender, LogSeq(100));
     assert_eq!(store.reader().unwrap().start().unwrap().log_seq, LogSeq(100));
 }
 
 #[test]
-fn a_size_cuts_the_oldest_share() {
+fn a_size_cuts_the_oldest_records_and_counts_no_ids() {
     let (_folder, store, _) = store();
     let mut appender = store.lock_log().unwrap();
+    // The second half has larger records than the first.
     appender.append(&events(0..10_000)).unwrap();
+    let name = "somebody-with-a-name-that-is-much-longer-than-those-of-the-others-before-him";
+    appender.append(&(10_000..20_000).map(|n| event_of(name, n)).collect::<Vec<_>>()).unwrap();
+    let database = Connection::open(store.dir().join("shortlist.db")).unwrap();
+    let pages = "SELECT sum(pgsize) FROM dbstat WHERE name = 'log'";
+    let log_bytes = || database.query_row(pages, [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned();
+    let all = log_bytes();
     let reader = store.reader().unwrap();
-    let used = reader.database_bytes().unwrap().used;
     let due = |bytes_max| {
         let retention = Retention { age_max: None, bytes_max: Some(bytes_max) };
         reader.due_cut(retention, store.now()).unwrap().0
     };
-    assert_eq!(due(used), 0);
-    let half = due(used / 2);
-    assert!((4_900..5_100).contains(&half), "{half}");
-    cut_all(&mut appender, LogSeq(half));
-    assert!(reader.database_bytes().unwrap().used < used * 7 / 10);
+    assert_eq!(due(all + all / 20), 0);
+    assert!(due(all - all / 20) > 0);
+    let half = due(all / 2);
+    assert!(half > 10_100, "{half} records, though the later ones are larger");
+    cut_all(&store, &mut appender, LogSeq(half));
+    let left = log_bytes() as f64 / all as f64;
+    assert!((0.45..0.55).contains(&left), "{left} of the bytes are left");
 }

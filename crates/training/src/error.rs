@@ -5,7 +5,7 @@ use shortlist_ranking::RankingError;
 use shortlist_recommender::{BundleError, RestoreError};
 use shortlist_retrieval::RetrievalError;
 use shortlist_store::StoreError;
-use shortlist_types::{InvalidInput, Timestamp};
+use shortlist_types::{InvalidInput, LogSeq, Timestamp};
 
 use crate::tuning::TuningError;
 
@@ -30,6 +30,15 @@ pub enum TrainingError {
         log_from: Timestamp,
         /// Last event of the log.
         log_until: Timestamp,
+    },
+    /// What was folded away cannot be hidden any more.
+    #[error(
+        "retention has removed the first {} records of this log, and what they held cannot be hidden; evaluate a backup \
+         of before, or a store that keeps all", .start.0
+    )]
+    LogIsCut {
+        /// The last record that was removed.
+        start: LogSeq,
     },
     /// Nothing can be hidden and found again.
     #[error(

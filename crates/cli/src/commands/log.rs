@@ -49,11 +49,12 @@ fn verify(args: &LogVerifyArgs) -> anyhow::Result<()> {
     if report.is_whole() {
         return Ok(());
     }
+    let what = match report.damaged {
+        0 => "every record is as it was written, and what surrounds them is damaged".to_owned(),
+        damaged => format!("{damaged} of {} records are damaged", report.records),
+    };
     anyhow::bail!(
-        "{} of {} records are damaged; `shortlist store restore` puts a backup back, `shortlist log salvage` saves what \
-         can be read",
-        report.damaged,
-        report.records,
+        "{what}; `shortlist store restore` puts a backup back, `shortlist log salvage` saves what can be read"
     )
 }
 
@@ -93,7 +94,8 @@ fn erase(args: &LogEraseArgs) -> anyhow::Result<()> {
     let user_id = UserId::parse(&args.user)?;
     let store = Store::open(&args.store.store)?;
     let mut appender = store.lock_log()?;
-    let erased = DurableState::new(store, Arc::clone(&config.events)).erase(&mut appender, &user_id)?;
+    let state = DurableState::new(store, Arc::clone(&config.events));
+    let erased = state.hold_checkpoints().erase(&mut appender, &user_id, || ())?;
     if args.json {
         return output::json(&json!({ "erased": erased }));
     }

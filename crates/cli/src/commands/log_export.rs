@@ -1,5 +1,7 @@
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
 
+use fs_err::File;
 use serde_json::{Value, json};
 use shortlist_store::{LogReader, Store};
 use shortlist_types::{LogRecord, LogSeq, UserId};
@@ -11,20 +13,45 @@ use crate::args::{ExportFormat, LogExportArgs};
 pub(crate) fn export(args: &LogExportArgs) -> anyhow::Result<()> {
     let user = args.user.as_deref().map(UserId::parse).transpose()?;
     let store = Store::open(&args.store)?;
+    // Before the start is read, so that no cut moves it.
+    let _pin = store.pin("export", LogSeq(args.after))?;
     let reader = store.reader()?;
     let up_to = reader.head()?.log_seq;
+    anyhow::ensure!(args.after <= up_to.0, "--after {}: the log ends at record {}", args.after, up_to.0);
     let after = LogSeq(args.after).max(reader.start()?.log_seq);
-    let _pin = store.pin("export", after)?;
     let wanted = Wanted { user: user.as_ref(), after, up_to };
     match &args.out {
-        Some(path) => {
-            let mut out = BufWriter::new(fs_err::OpenOptions::new().write(true).create_new(true).open(path)?);
-            wanted.write(&reader, args.format, &mut out)?;
-            out.get_ref().sync_all()?;
-        }
-        None => wanted.write(&reader, args.format, BufWriter::new(std::io::stdout()))?,
+        Some(path) => to_file(path, |file| wanted.write(&reader, args.format, file)),
+        None => match wanted.write(&reader, args.format, BufWriter::new(std::io::stdout())) {
+            // Whoever reads has enough, such as `head`.
+            Err(error) if is_broken_pipe(&error) => Ok(()),
+            outcome => outcome,
+        },
     }
-    Ok(())
+}
+
+/// Writes a file that did not exist; it appears whole or not at all.
+fn to_file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    anyhow::ensure!(!path.try_exists()?, "{} exists; choose another file, or remove it", path.display());
+    let mut staging = path.as_os_str().to_owned();
+    staging.push(".part");
+    let staging = Path::new(&staging);
+    let mut file = BufWriter::new(File::create(staging)?);
+    let written = write(&mut file).and_then(|()| Ok(file.get_ref().sync_all()?));
+    if written.is_err() {
+        // Half a file is of no use, and the disk may be full.
+        let _ = fs_err::remove_file(staging);
+    }
+    written?;
+    Ok(fs_err::rename(staging, path)?)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = match error.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(error)) => Some(error),
+        _ => error.downcast_ref::<std::io::Error>(),
+    };
+    io.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// What is exported.

@@ -69,12 +69,17 @@ fn copy(from: &Path, to: &Path, json: bool) -> anyhow::Result<()> {
     let store = Store::open(from)?;
     let mut progress = ProgressBars::default();
     progress.begin("copying the log", Some(store.reader()?.head()?.log_seq.0));
-    let Copied { head, records, bundles, checkpoints } = store.copy_to(to, &mut |log_seq| progress.at(log_seq.0))?;
+    let Copied { head, records, bundles, checkpoints, left_out } =
+        store.copy_to(to, &mut |log_seq| progress.at(log_seq.0))?;
     progress.end(&format!("{records} records"));
     if json {
         return output::json(&json!({
             "records": records, "last_log_seq": head.log_seq.0, "bundles": bundles, "checkpoints": checkpoints,
+            "left_out": left_out,
         }));
+    }
+    for damage in left_out {
+        output::line(&format!("left out: {damage}"));
     }
     output::line(&format!(
         "{}: {records} records up to {}, {checkpoints} checkpoints, {bundles} bundles, each as it was written",

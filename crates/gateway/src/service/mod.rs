@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use crate::api::Readiness;
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
+use crate::limits::ERASURES_MAX;
 use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
@@ -42,6 +43,9 @@ pub struct Service {
     event_types: Arc<EventTypes>,
     places: Arc<Semaphore>,
     workers: Workers,
+    /// Erases users, one after the other.
+    eraser: Workers,
+    erasures: Arc<Semaphore>,
     default_timeout: Duration,
     shutting_down: AtomicBool,
 }
@@ -58,6 +62,8 @@ impl Service {
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
             workers: Workers::start(config.threads)?,
+            eraser: Workers::start(1)?,
+            erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
             default_timeout: config.default_timeout(),
             shutting_down: AtomicBool::new(false),
         })

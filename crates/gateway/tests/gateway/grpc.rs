@@ -163,6 +163,27 @@ fn the_catalogue_is_the_same_from_both_sides() {
 }
 
 #[test]
+fn an_erased_user_is_gone_for_both_sides() {
+    let server = TestServer::start();
+    let mut grpc = server.grpc();
+    let run = &server.runtime;
+    let user = v1::User { user_id: "somebody".to_owned(), ..v1::User::default() };
+    run.block_on(grpc.put_user(v1::PutUserRequest { user: Some(user) })).unwrap();
+    let events = ["somebody", "another", "somebody"].map(|user| event(user, "a", "click")).to_vec();
+    run.block_on(grpc.ingest_events(v1::IngestEventsRequest { events })).unwrap();
+    let mut erase = || {
+        let request = v1::DeleteUserRequest { user_id: "somebody".to_owned(), erase: true };
+        run.block_on(grpc.delete_user(request)).unwrap().into_inner()
+    };
+    assert_eq!(erase(), v1::ChangeResponse { accepted: 3, log_seq: 4 });
+    assert_eq!(erase(), v1::ChangeResponse { accepted: 0, log_seq: 4 });
+    assert_eq!(server.get("/v1/users/somebody").problem(404).0, "user_not_found");
+    let log = std::fs::read(server.store.dir().join("shortlist.db")).unwrap();
+    assert!(!log.windows(8).any(|bytes| bytes == b"somebody"));
+    assert!(log.windows(7).any(|bytes| bytes == b"another"));
+}
+
+#[test]
 fn a_stream_becomes_durable_in_groups_and_is_counted_whole() {
     let server = TestServer::start();
     let mut grpc = server.grpc();

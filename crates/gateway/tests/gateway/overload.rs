@@ -122,3 +122,27 @@ fn a_shutdown_answers_what_is_in_flight() {
     server.runtime.block_on(waiting).unwrap().unwrap();
     server.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), ended).await }).unwrap().unwrap();
 }
+
+#[test]
+fn erasures_wait_in_a_line_of_their_own_which_is_bounded() {
+    let server = TestServer::with_catalogue();
+    std::thread::scope(|scope| {
+        let (answered, answers) = mpsc::channel();
+        // Whoever makes a checkpoint keeps erasures waiting.
+        let held = server.state.hold_checkpoints();
+        for user in 0..12 {
+            let (server, answered) = (&server, answered.clone());
+            scope.spawn(move || answered.send(server.delete(&format!("/v1/users/u{user}?erase=true"))).unwrap());
+        }
+        for _ in 0..4 {
+            let refused = answers.recv_timeout(SOON).unwrap();
+            assert_eq!((refused.header("retry-after"), refused.problem(429).0.as_str()), (Some("1"), "overloaded"));
+        }
+        server.post("/v1/recommend", &json!({})).expect(200);
+        assert!(answers.try_recv().is_err());
+        drop(held);
+        for _ in 0..8 {
+            answers.recv_timeout(SOON).unwrap().expect(200);
+        }
+    });
+}

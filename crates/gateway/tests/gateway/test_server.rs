@@ -22,6 +22,7 @@ pub(crate) struct TestServer {
     pub(crate) runtime: Runtime,
     pub(crate) recommender: Arc<Recommender>,
     pub(crate) store: Store,
+    pub(crate) state: DurableState,
     agent: ureq::Agent,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
@@ -52,7 +53,7 @@ impl TestServer {
         });
         let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
         let state = DurableState::new(store.clone(), Arc::default());
-        let parts = Parts { recommender: Arc::clone(&recommender), writer, state };
+        let parts = Parts { recommender: Arc::clone(&recommender), writer, state: state.clone() };
         let service = Arc::new(Service::new(parts, &config).unwrap());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -68,7 +69,7 @@ impl TestServer {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
         let agent = agent.build().into();
         let (stop, serving) = (Some(stop), Some(serving));
-        Self { url, runtime, recommender, store, agent, stop, serving, _dir: dir }
+        Self { url, runtime, recommender, store, state, agent, stop, serving, _dir: dir }
     }
 
     /// With 30 items `i0`..`i29`, each wanted by a few users: `i0` by the most.

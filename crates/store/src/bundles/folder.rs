@@ -52,6 +52,11 @@ pub(crate) fn remove(bundles: &Path, id: &BundleId) -> io::Result<()> {
     fs_err::remove_dir_all(&staging)
 }
 
+/// Bytes of all files in a bundle's folder, whatever they are.
+pub(crate) fn bytes_on_disk(bundles: &Path, id: &BundleId) -> io::Result<u64> {
+    fs_err::read_dir(path_of(bundles, id))?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
 /// Removes what crashed publishes left. The caller holds the registry's lock, so none is under way.
 pub(crate) fn remove_staging(bundles: &Path) -> io::Result<()> {
     for entry in fs_err::read_dir(bundles)? {
@@ -136,11 +141,6 @@ impl BundleFolder {
     /// As [`Self::read`], for the first that is damaged.
     pub fn verify(&self) -> Result<(), StoreError> {
         self.files.keys().try_for_each(|name| self.path(name).map(|_| ()))
-    }
-
-    /// Bytes of all files together.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.files.values().map(|file| file.bytes).sum()
     }
 
     /// Checks every file and copies it into another folder of bundles, which has no such bundle.

@@ -136,7 +136,8 @@ impl Registry {
         Ok(id)
     }
 
-    /// Removes the oldest bundles beyond `kept`; the current one and the one before it stay. Says which.
+    /// Removes the oldest bundles beyond `kept`; the current one, the one before it and the newest, which may
+    /// be about to be promoted, stay. Says which.
     ///
     /// # Errors
     /// [`StoreError::RegistryBusy`], a damaged registry file, or the disk.
@@ -149,7 +150,8 @@ impl Registry {
         let previous = registry.previous.last().map(|promotion| promotion.bundle.clone());
         let list = self.list()?;
         let surplus = list.len().saturating_sub(kept);
-        let removable = list.iter().filter(|info| !info.current && Some(&info.id) != previous.as_ref());
+        let old = list.split_last().map_or(&list[..], |(_, old)| old);
+        let removable = old.iter().filter(|info| !info.current && Some(&info.id) != previous.as_ref());
         let removed: Vec<_> = removable.take(surplus).map(|info| info.id.clone()).collect();
         for id in &removed {
             folder::remove(&self.bundles, id)?;
@@ -158,24 +160,32 @@ impl Registry {
         Ok(removed)
     }
 
-    /// Copies all bundles, each checked, and which of them is current; says how many there are.
-    pub(crate) fn copy_to(&self, target: &Self) -> Result<usize, StoreError> {
+    /// Copies all bundles, each checked, and which of them is current; says how many there are. What is
+    /// damaged is `left_out`, unless it is current.
+    pub(crate) fn copy_to(&self, target: &Self, left_out: &mut Vec<String>) -> Result<usize, StoreError> {
         target.create_folder()?;
         // What is copied does not change meanwhile: bundles never do, and nothing is promoted or removed.
         let _lock = self.lock()?;
-        let list = self.list()?;
-        for BundleInfo { id, .. } in &list {
-            self.open(id)?.copy_to(&target.bundles)?;
+        let mut copied = 0;
+        for BundleInfo { id, current, .. } in self.list()? {
+            match self.open(&id).and_then(|folder| folder.copy_to(&target.bundles)) {
+                Ok(()) => copied += 1,
+                Err(error @ StoreError::DamagedBundle { .. }) if !current => {
+                    left_out.push(error.to_string());
+                    folder::remove_staging(&target.bundles)?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         if self.file.is_file() {
             RegistryFile::read(&self.file)?.replace(&target.file, &mut |_| ())?;
         }
-        Ok(list.len())
+        Ok(copied)
     }
 
-    /// Bytes of all bundles.
+    /// Bytes of all bundles on disk, damaged ones included.
     pub(crate) fn bytes(&self) -> Result<u64, StoreError> {
-        let sizes = self.list()?.into_iter().map(|info| Ok(self.open(&info.id)?.bytes()));
+        let sizes = self.list()?.into_iter().map(|info| Ok(folder::bytes_on_disk(&self.bundles, &info.id)?));
         sizes.sum()
     }
 
@@ -291,6 +301,17 @@ mod tests {
         let left: Vec<_> = registry.list().unwrap().into_iter().map(|info| info.id).collect();
         assert_eq!(left, [ids[0].clone(), ids[1].clone(), ids[5].clone()]);
         assert_eq!(registry.rollback(time(12)).unwrap(), ids[0]);
+    }
+
+    #[test]
+    fn a_bundle_that_was_just_published_is_not_removed_before_it_can_be_promoted() {
+        let (_dir, registry) = registry();
+        let ids: Vec<_> = (1..=3).map(|content| publish(&registry, content)).collect();
+        registry.promote(&ids[0], time(10)).unwrap();
+        registry.promote(&ids[1], time(11)).unwrap();
+        assert!(registry.prune(2).unwrap().is_empty());
+        registry.promote(&ids[2], time(12)).unwrap();
+        assert_eq!(registry.prune(2).unwrap(), ids[..1]);
     }
 
     #[test]

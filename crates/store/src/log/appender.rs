@@ -9,6 +9,8 @@ use crate::file_lock::FileLock;
 use crate::limits::{APPENDER_CACHE_KIB, ARRIVAL_SECONDS, IMPORTED_TOGETHER_MAX};
 use crate::log::chain::LogHead;
 use crate::log::encoded_record::EncodedRecord;
+use crate::log::event_hash::EventHash;
+use crate::log::wal::empty_wal;
 use crate::log::wal_mover::WalMover;
 use crate::{Clock, Store, StoreError};
 
@@ -48,6 +50,7 @@ impl LogAppender {
     pub(crate) fn new(store: &Store, lock: FileLock) -> Result<Self, StoreError> {
         let reader = store.reader()?;
         let head = reader.head()?;
+        store.check_files_against(head.log_seq)?;
         // Nothing is chained to a record that is wrong: the last one is read once.
         let before_last = LogSeq(head.log_seq.0.saturating_sub(1)).max(reader.start()?.log_seq);
         reader.read(before_last, head.log_seq, |_, _| Ok::<_, StoreError>(()))?;
@@ -128,20 +131,21 @@ impl LogAppender {
             })?;
             Ok(count)
         })?;
-        // A reader may be in the way; the next checkpoint does it then.
-        if let Err(error) = self.empty_wal() {
+        // A reader may be in the way; whoever opens the log next does it then.
+        if let Err(error) = empty_wal(&self.connection) {
             tracing::debug!(%error, "the WAL was not shortened after the import");
         }
         Ok(count)
     }
 
-    /// Moves what the WAL holds into the database and gives its space back. Whether it is empty now: a
-    /// reader may be in the way.
+    /// Appends records of another log, with the ids that it knew last: it has judged already which of
+    /// them are retries.
     ///
     /// # Errors
-    /// The database cannot be written.
-    pub fn empty_wal(&self) -> Result<bool, StoreError> {
-        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
+    /// As [`Self::append`].
+    pub(crate) fn append_judged(&mut self, records: &[LogRecord]) -> Result<(), StoreError> {
+        let encoded = records.iter().map(EncodedRecord::encode).collect::<Result<Vec<_>, _>>()?;
+        self.insert_with(|inserts| encoded.iter().try_for_each(|record| inserts.insert_judged(record)))
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -229,6 +233,18 @@ impl<'c> Inserts<'c> {
             }
         }
         Ok(appended)
+    }
+
+    /// Inserts a record whatever ids are known, and from now on knows its own.
+    fn insert_judged(&mut self, record: &EncodedRecord) -> Result<(), StoreError> {
+        self.insert_record(record)?;
+        if let Some(EventHash(hash)) = record.event_id {
+            let log_seq = self.head.log_seq.0.cast_signed();
+            if self.event_id.execute((hash, log_seq))? == 0 {
+                self.moved_id.execute((hash, log_seq))?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes the ids of all events where they will stand, and finds those that are known. In order of

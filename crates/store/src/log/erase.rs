@@ -6,7 +6,7 @@ use crate::limits::{MAINTAINED_RECORDS_MAX, READ_SPAN_MAX};
 use crate::log::chain::LogHead;
 use crate::log::encoded_record::EncodedRecord;
 use crate::log::reader::{LogReader, bound, check};
-use crate::{LogAppender, RecordDamage, StoreError};
+use crate::{Checkpoint, LogAppender, RecordDamage, StoreError, checkpoints};
 
 impl LogReader {
     /// Gives each record of one user after `after`, up to and with `up_to` or the end of the log, in
@@ -71,7 +71,7 @@ pub struct Erasure {
 
 impl LogAppender {
     /// Puts tombstones in place of records; the chain over all others stays what it was. Nothing of
-    /// them is left in the database file; [`Self::empty_wal`] sees to the WAL.
+    /// them is left in the database file; [`crate::Store::empty_wal`] sees to the WAL.
     ///
     /// # Errors
     /// As [`Self::append`]; a record that is not there or damaged.
@@ -81,6 +81,20 @@ impl LogAppender {
             self.in_transaction(|transaction| some.iter().try_for_each(|erasure| bury(transaction, *erasure)))?;
         }
         Ok(())
+    }
+
+    /// Erases the first record of a user and takes all checkpoints off the list, in one transaction: as long
+    /// as a checkpoint may hold him, a record is there by which he is found. `begin` is the checkpoint that a
+    /// cut log begins with from now on, written without him.
+    ///
+    /// # Errors
+    /// As [`Self::erase`].
+    pub fn finish_erasure(&mut self, first: Option<Erasure>, begin: Option<&Checkpoint>) -> Result<(), StoreError> {
+        self.in_transaction(|transaction| {
+            first.map_or(Ok(()), |first| bury(transaction, first))?;
+            transaction.execute("DELETE FROM checkpoints", [])?;
+            begin.map_or(Ok(()), |begin| checkpoints::list(transaction, begin))
+        })
     }
 }
 

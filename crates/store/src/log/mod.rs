@@ -14,6 +14,7 @@ mod retention;
 mod salvage;
 mod space;
 mod verify;
+pub(crate) mod wal;
 mod wal_mover;
 mod write_queue;
 mod writer;

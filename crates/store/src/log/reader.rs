@@ -37,14 +37,35 @@ impl LogReader {
     /// The last record that is committed now.
     ///
     /// # Errors
-    /// The database cannot be read.
+    /// The database cannot be read; [`StoreError::DamagedRecord`] if its other tables speak of later records:
+    /// the log has lost its end.
     pub fn head(&self) -> Result<LogHead, StoreError> {
+        // Asked first, so that what is appended in between is no loss.
+        let noted = self.noted()?;
+        let head = self.last()?;
+        if head.log_seq < noted {
+            return Err(StoreError::DamagedRecord { log_seq: head.log_seq.next(), damage: RecordDamage::Missing });
+        }
+        Ok(head)
+    }
+
+    /// The last record that the table holds.
+    fn last(&self) -> Result<LogHead, StoreError> {
         let sql = "SELECT log_seq FROM log ORDER BY log_seq DESC LIMIT 1";
         let last: Option<i64> = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
         let Some(last) = last else { return self.start() };
         let log_seq = LogSeq(last.cast_unsigned());
         let missing = StoreError::DamagedRecord { log_seq, damage: RecordDamage::Missing };
         Ok(LogHead { log_seq, chain: self.chain_at(log_seq)?.ok_or(missing)? })
+    }
+
+    /// The last record that any other table speaks of.
+    pub(crate) fn noted(&self) -> Result<LogSeq, StoreError> {
+        let sql = "SELECT max(coalesce((SELECT max(log_seq) FROM event_ids), 0),
+                              coalesce((SELECT max(log_seq) FROM arrivals), 0),
+                              coalesce((SELECT max(log_seq) FROM checkpoints), 0))";
+        let noted: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(LogSeq(u64::try_from(noted).unwrap_or(0)))
     }
 
     /// The chain over everything up to `log_seq`, if the log reaches so far and still knows it.

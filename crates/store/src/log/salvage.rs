@@ -41,22 +41,24 @@ impl LogReader {
                     salvaged.unchecked += 1;
                     waiting.push(record);
                 }
-                Found::Damaged(damage) => {
-                    salvaged.lost += 1;
+                Found::Damaged(damage, last) => {
+                    let records = last.0.saturating_sub(log_seq.0).saturating_add(1);
+                    salvaged.lost = salvaged.lost.saturating_add(records);
                     if salvaged.first_lost.len() < DAMAGES_TOLD_MAX {
                         salvaged.first_lost.push((log_seq, damage));
                     }
                 }
             }
             if waiting.len() >= SALVAGED_TOGETHER {
-                appender.append(&waiting)?;
+                appender.append_judged(&waiting)?;
                 waiting.clear();
                 progress(log_seq);
             }
             Ok(())
         })?;
-        appender.append(&waiting)?;
-        appender.empty_wal()?;
+        appender.append_judged(&waiting)?;
+        drop(appender);
+        target.empty_wal()?;
         Ok(salvaged)
     }
 }

@@ -28,8 +28,8 @@ impl LogReport {
         self.damaged == 0 && self.unknown_ids == 0 && self.pages.is_empty()
     }
 
-    fn add(&mut self, log_seq: LogSeq, damage: RecordDamage) {
-        self.damaged += 1;
+    fn add(&mut self, log_seq: LogSeq, damage: RecordDamage, records: u64) {
+        self.damaged = self.damaged.saturating_add(records);
         if self.damages.len() < DAMAGES_TOLD_MAX {
             self.damages.push((log_seq, damage));
         }
@@ -42,8 +42,8 @@ pub(crate) enum Found {
     Whole(LogHead, LogRecord),
     /// A record whose own checksum cannot be judged, because the one before it is gone.
     Unchecked(LogHead, LogRecord),
-    /// Nothing that can be used.
-    Damaged(RecordDamage),
+    /// Nothing that can be used, here and up to and with another position.
+    Damaged(RecordDamage, LogSeq),
 }
 
 impl LogReader {
@@ -59,7 +59,11 @@ impl LogReader {
         let ids_after: i64 = self.connection().query_row("SELECT ids_after FROM log_bounds", [], |row| row.get(0))?;
         let mut known = self.connection().prepare("SELECT 1 FROM event_ids WHERE hash = ?1")?;
         self.read_damaged(&mut |log_seq, found| {
-            report.records += 1;
+            let records = match &found {
+                Found::Damaged(_, last) => last.0.saturating_sub(log_seq.0).saturating_add(1),
+                Found::Whole(..) | Found::Unchecked(..) => 1,
+            };
+            report.records = report.records.saturating_add(records);
             match found {
                 Found::Whole(_, LogRecord::Event(event)) if bound(log_seq) > ids_after => {
                     let hash = event.event_id.as_ref().map(EventHash::of);
@@ -70,8 +74,8 @@ impl LogReader {
                     }
                 }
                 Found::Whole(..) => {}
-                Found::Unchecked(..) => report.add(log_seq, RecordDamage::Unchecked),
-                Found::Damaged(damage) => report.add(log_seq, damage),
+                Found::Unchecked(..) => report.add(log_seq, RecordDamage::Unchecked, records),
+                Found::Damaged(damage, _) => report.add(log_seq, damage, records),
             }
             progress(log_seq);
             Ok(())
@@ -88,7 +92,7 @@ impl LogReader {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
-    /// Gives what is at each position, in order, through damage to the end of the log.
+    /// Gives what is at each position, in order, through damage to the end of the log; a gap is given once.
     ///
     /// After a record that cannot be used, the next one's checksum has nothing to start from: it is
     /// given unchecked if it can be read, and the chain is taken up behind it.
@@ -98,32 +102,43 @@ impl LogReader {
     ) -> Result<(), StoreError> {
         let mut position = self.start()?;
         let mut is_known = true;
-        while let Some(end) = self.last_readable(position.log_seq)? {
-            while position.log_seq < end {
-                let log_seq = position.log_seq.next();
-                let found = self.find(position, is_known)?;
-                (position, is_known) = match &found {
-                    Found::Whole(next, _) | Found::Unchecked(next, _) => (*next, true),
-                    Found::Damaged(_) => (LogHead { log_seq, chain: 0 }, false),
-                };
-                each(log_seq, found)?;
-            }
+        while let Some(found) = self.find(position, is_known)? {
+            let log_seq = position.log_seq.next();
+            (position, is_known) = match &found {
+                Found::Whole(next, _) | Found::Unchecked(next, _) => (*next, true),
+                Found::Damaged(_, last) => (LogHead { log_seq: *last, chain: 0 }, false),
+            };
+            each(log_seq, found)?;
         }
         Ok(())
     }
 
-    /// The last record after `position`; if the end of the table cannot be reached, the next one that
-    /// can.
-    fn last_readable(&self, position: LogSeq) -> Result<Option<LogSeq>, StoreError> {
-        let sql = "SELECT max(log_seq) FROM log";
-        match self.connection().query_row(sql, [], |row| row.get::<_, Option<i64>>(0)) {
-            Ok(last) => Ok(last.map(|last| LogSeq(last.cast_unsigned())).filter(|last| *last > position)),
+    /// The first record after `position` that can be reached.
+    fn next_readable(&self, position: LogSeq) -> Result<Option<LogSeq>, StoreError> {
+        let sql = "SELECT min(log_seq) FROM log WHERE log_seq > ?1";
+        let next =
+            self.connection().prepare_cached(sql)?.query_row([bound(position)], |row| row.get::<_, Option<i64>>(0));
+        match next {
+            Ok(next) => Ok(next.map(|next| LogSeq(next.cast_unsigned()))),
             Err(error) if is_damage(&error) => {
-                let near = (1..=LOOKED_AHEAD_MAX).map(|step| LogSeq(position.0 + step));
+                let near = (1..=LOOKED_AHEAD_MAX).map(|step| LogSeq(position.0.saturating_add(step)));
                 Ok(near.into_iter().find(|log_seq| self.row_exists(*log_seq)))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The gap behind `before`, up to the next record that can be reached, or to the last one that the other
+    /// tables speak of; none at the end of a log that is whole there.
+    fn gap(&self, before: LogSeq, damage: RecordDamage) -> Result<Option<Found>, StoreError> {
+        let last = match self.next_readable(before)? {
+            // What stands there cannot be read after all: it alone.
+            Some(next) if next == before.next() => next,
+            Some(next) => LogSeq(next.0 - 1),
+            None => self.noted().unwrap_or_default(),
+        };
+        let is_end = last <= before && damage == RecordDamage::Missing;
+        Ok((!is_end).then_some(Found::Damaged(damage, last.max(before.next()))))
     }
 
     fn row_exists(&self, log_seq: LogSeq) -> bool {
@@ -131,22 +146,23 @@ impl LogReader {
         self.connection().prepare_cached(sql).and_then(|mut row| row.exists([bound(log_seq)])).unwrap_or(false)
     }
 
-    /// What is at the position after `before`; `is_known` says whether its chain is.
-    fn find(&self, before: LogHead, is_known: bool) -> Result<Found, StoreError> {
+    /// What is at the position after `before`, if the log goes so far; `is_known` says whether its chain is.
+    fn find(&self, before: LogHead, is_known: bool) -> Result<Option<Found>, StoreError> {
         let sql = "SELECT log_seq, kind, time, payload, checksum FROM log WHERE log_seq = ?1";
         let mut statement = self.connection().prepare_cached(sql)?;
-        let mut rows = statement.query([bound(before.log_seq.next())])?;
+        let log_seq = before.log_seq.next();
+        let mut rows = statement.query([bound(log_seq)])?;
         let row = match rows.next() {
             Ok(Some(row)) => row,
-            Ok(None) => return Ok(Found::Damaged(RecordDamage::Missing)),
-            Err(error) if is_damage(&error) => return Ok(Found::Damaged(RecordDamage::Unreadable)),
+            Ok(None) => return self.gap(before.log_seq, RecordDamage::Missing),
+            Err(error) if is_damage(&error) => return self.gap(before.log_seq, RecordDamage::Unreadable),
             Err(error) => return Err(error.into()),
         };
-        Ok(match check(row, before) {
+        Ok(Some(match check(row, before) {
             Ok(Checked { next, record, .. }) => Found::Whole(next, record),
-            Err(RecordDamage::Checksum) if !is_known => unchecked(row, before.log_seq.next()),
-            Err(damage) => Found::Damaged(damage),
-        })
+            Err(RecordDamage::Checksum) if !is_known => unchecked(row, log_seq),
+            Err(damage) => Found::Damaged(damage, log_seq),
+        }))
     }
 }
 
@@ -156,16 +172,18 @@ const LOOKED_AHEAD_MAX: u64 = 100_000;
 /// A record as it stands, with the chain that it says.
 fn unchecked(row: &rusqlite::Row<'_>, log_seq: LogSeq) -> Found {
     let columns = (row.get_ref(1), row.get_ref(3), row.get::<_, i64>(4));
-    let (Ok(kind), Ok(payload), Ok(checksum)) = columns else { return Found::Damaged(RecordDamage::Unreadable) };
+    let (Ok(kind), Ok(payload), Ok(checksum)) = columns else {
+        return Found::Damaged(RecordDamage::Unreadable, log_seq);
+    };
     let (Ok(kind), Ok(payload)) = (kind.as_bytes(), payload.as_bytes()) else {
-        return Found::Damaged(RecordDamage::Unreadable);
+        return Found::Damaged(RecordDamage::Unreadable, log_seq);
     };
     match EncodedRecord::decode(kind, payload) {
         Some(decoded) => {
             let chain = decoded.chain.unwrap_or(checksum.cast_unsigned());
             Found::Unchecked(LogHead { log_seq, chain }, decoded.record)
         }
-        None => Found::Damaged(RecordDamage::Unreadable),
+        None => Found::Damaged(RecordDamage::Unreadable, log_seq),
     }
 }
 

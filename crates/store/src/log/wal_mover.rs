@@ -20,6 +20,8 @@ pub(crate) struct WalMover {
 struct Shared {
     /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
+    /// Held while pages are moved: of two who try at once, SQLite sends one away with nothing done.
+    moving: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -46,7 +48,7 @@ impl WalMover {
     }
 
     /// To be called after each commit, on the writer's thread. What the thread cannot keep up with is
-    /// finished here, so that the WAL begins anew and does not grow without end.
+    /// waited for and finished here, so that the WAL begins anew and does not grow without end.
     pub(crate) fn after_commit(&self, writer: &Connection) {
         let pages = self.shared.pages.load(Ordering::Relaxed);
         if pages >= WAL_PAGES_MOVED {
@@ -54,7 +56,7 @@ impl WalMover {
             self.shared.changed.notify_one();
         }
         if pages >= WAL_PAGES_MAX {
-            move_pages(writer);
+            self.shared.move_pages(writer);
         }
     }
 }
@@ -71,16 +73,18 @@ impl Shared {
             }
             state.is_due = false;
             drop(state);
-            move_pages(connection);
+            self.move_pages(connection);
             state = self.state.lock();
         }
     }
-}
 
-/// Waits for nobody. What cannot be moved stays in the WAL, where it is as safe: a failure loses nothing.
-fn move_pages(connection: &Connection) {
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-        tracing::warn!(%error, "the WAL was not moved into the database; the next time is soon");
+    /// Waits for no reader. What cannot be moved stays in the WAL, where it is as safe: a failure loses
+    /// nothing.
+    fn move_pages(&self, connection: &Connection) {
+        let _alone = self.moving.lock();
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the WAL was not moved into the database; the next time is soon");
+        }
     }
 }
 
@@ -91,5 +95,53 @@ impl Drop for WalMover {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::Store;
+    use crate::testing::event;
+
+    #[test]
+    fn a_writer_waits_for_a_slow_move_and_the_wal_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(dir.path()).unwrap();
+        let mut appender = store.lock_log().unwrap();
+        let mover = appender.start_wal_mover().unwrap();
+        let mut n = 0;
+        let mut append = |appender: &mut crate::LogAppender| {
+            let records: Vec<_> = (n..n + 5_000).map(event).collect();
+            n += 5_000;
+            appender.append(&records).unwrap();
+        };
+        const SLOW: Duration = Duration::from_millis(200);
+        thread::scope(|scope| {
+            let (locked, is_locked) = mpsc::channel();
+            let (full, is_full) = mpsc::channel();
+            let shared = &mover.shared;
+            scope.spawn(move || {
+                let _slow = shared.moving.lock();
+                locked.send(()).unwrap();
+                is_full.recv().unwrap();
+                thread::sleep(SLOW);
+            });
+            is_locked.recv().unwrap();
+            while shared.pages.load(Ordering::Relaxed) < WAL_PAGES_MAX {
+                append(&mut appender);
+            }
+            let begun = Instant::now();
+            full.send(()).unwrap();
+            mover.after_commit(appender.connection());
+            assert!(begun.elapsed() >= SLOW);
+        });
+        // All was moved, so the next commit begins the WAL anew.
+        append(&mut appender);
+        let pages = mover.shared.pages.load(Ordering::Relaxed);
+        assert!(pages < WAL_PAGES_MAX / 2, "{pages} pages");
     }
 }

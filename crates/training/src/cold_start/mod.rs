@@ -43,7 +43,7 @@ pub struct ColdStartQuestion<'a> {
 /// **Cost**: two passes over the log, two states, one fit.
 ///
 /// # Errors
-/// Neither items nor users with both attributes and events, or too little left to learn from.
+/// [`TrainingError::LogIsCut`]; neither items nor users with both attributes and events, or too little left to learn from.
 pub fn evaluate_cold_start(
     store: &Store,
     question: &ColdStartQuestion<'_>,
@@ -52,8 +52,11 @@ pub fn evaluate_cold_start(
     let ColdStartQuestion { settings, share, k } = *question;
     let log = store.reader()?;
     let until = log.head()?.log_seq;
-    // The whole log: what a cut has folded away cannot be hidden any more.
     let _pin = store.pin("evaluate", LogSeq::default())?;
+    let start = log.start()?.log_seq;
+    if start > LogSeq::default() {
+        return Err(TrainingError::LogIsCut { start });
+    }
     let mut all = FeatureState::new(Arc::clone(settings.events));
     progress.begin("reading the log", Some(until.0));
     replay(&log, &mut all, until, &mut |_, log_seq, _| {

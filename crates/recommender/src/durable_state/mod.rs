@@ -1,13 +1,18 @@
-//! The fold's state between the log and its checkpoints: how it is found at a start, how the next
-//! checkpoint is made, and how a user is taken out of all of it.
+//! The fold's state between the log and its checkpoints: how it is found at a start (here), how
+//! checkpoints are made (`held_checkpoints`), and how a user is taken out of all of it (`erasure`).
+
+mod erasure;
+mod held_checkpoints;
 
 use std::io;
 use std::sync::Arc;
 
+pub use erasure::LogOwner;
+pub use held_checkpoints::HeldCheckpoints;
 use parking_lot::Mutex;
 use shortlist_features::{FeatureState, FoldError, StateError};
-use shortlist_store::{Checkpoint, Erasure, LogAppender, LogHead, Store, StoreError};
-use shortlist_types::{EventTypes, LogRecord, LogSeq, UserId};
+use shortlist_store::{Checkpoint, Store, StoreError};
+use shortlist_types::{EventTypes, LogSeq};
 
 /// Why the state could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -83,16 +88,9 @@ impl DurableState {
             .ok_or(RestoreError::NoState { start })
     }
 
-    /// Makes the checkpoint after record `at`, from the one before it and the records between.
-    ///
-    /// **Cost**: a second copy of the state while it runs.
-    ///
-    /// # Errors
-    /// As [`Self::restore`], and the disk; [`RestoreError::Stopped`] soon after `is_stopping`.
-    pub fn checkpoint(&self, at: LogSeq, is_stopping: &dyn Fn() -> bool) -> Result<Checkpoint, RestoreError> {
-        let _alone = self.making.lock();
-        let state = self.folded(at, &mut |_| if is_stopping() { Err(RestoreError::Stopped) } else { Ok(()) })?;
-        self.add(&state)
+    /// The right to make and to remove checkpoints, once nobody else has it; until it is dropped.
+    pub fn hold_checkpoints(&self) -> HeldCheckpoints<'_> {
+        HeldCheckpoints { state: self, _alone: self.making.lock() }
     }
 
     /// The state after record `until`, or after the last.
@@ -134,74 +132,5 @@ impl DurableState {
     fn read(&self, checkpoint: &Checkpoint) -> Result<FeatureState, RestoreError> {
         let bytes = self.store.read_checkpoint(checkpoint)?;
         Ok(FeatureState::read_from(&bytes, Arc::clone(&self.event_types))?)
-    }
-
-    fn add(&self, state: &FeatureState) -> Result<Checkpoint, RestoreError> {
-        let log_seq = state.log_seq();
-        let chain = self.store.reader()?.chain_at(log_seq)?.ok_or(RestoreError::NoState { start: log_seq })?;
-        let schema = FeatureState::schema(&self.event_types);
-        self.store
-            .add_checkpoint(LogHead { log_seq, chain }, &schema, |out| Ok::<_, RestoreError>(state.write_to(out)?))
-    }
-
-    /// Keeps checkpoints from being made until the guard is dropped.
-    pub fn hold_checkpoints(&self) -> impl Drop + '_ {
-        self.making.lock()
-    }
-
-    /// Whether the log itself introduces a user: what was cut from it did not.
-    ///
-    /// # Errors
-    /// As [`Self::first`].
-    pub fn is_new(&self, user_id: &UserId) -> Result<bool, RestoreError> {
-        Ok(self.first()?.user_index(user_id.as_str()).is_none())
-    }
-
-    /// What must be erased of a user: his records after `after`. If he `is_new` there, the first is
-    /// marked, for his number stays taken.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub fn records_of(&self, user_id: &UserId, after: LogSeq, is_new: bool) -> Result<Vec<Erasure>, RestoreError> {
-        let reader = self.store.reader()?;
-        let start = reader.start()?.log_seq;
-        let mut new_user = is_new;
-        let mut erasures = Vec::new();
-        reader.read_user(user_id, after.max(start), LogSeq(u64::MAX), |log_seq, record| {
-            let interns = !matches!(record, LogRecord::UserDelete { .. });
-            erasures.push(Erasure { log_seq, new_user: new_user && interns });
-            new_user &= !interns;
-            Ok::<_, StoreError>(())
-        })?;
-        Ok(erasures)
-    }
-
-    /// Takes a user whose records were erased out of the checkpoints: they are removed, but for the one
-    /// that a cut log begins with, which is written anew without him.
-    ///
-    /// # Errors
-    /// The disk or the database.
-    pub fn forget_in_checkpoints(&self, user_id: &UserId) -> Result<(), RestoreError> {
-        let start = self.store.reader()?.start()?.log_seq;
-        if start == LogSeq::default() {
-            return Ok(self.store.remove_checkpoints()?);
-        }
-        let mut first = self.first()?;
-        first.forget(user_id.as_str());
-        // First the new one, whole and listed: without any, a kill here would leave a log with no begin.
-        let first = self.add(&first)?;
-        Ok(self.store.keep_only_checkpoint(&first)?)
-    }
-
-    /// Erases a user from a store that no server owns. Returns how many of his records there were.
-    ///
-    /// # Errors
-    /// As [`Self::records_of`] and [`LogAppender::erase`].
-    pub fn erase(&self, appender: &mut LogAppender, user_id: &UserId) -> Result<usize, RestoreError> {
-        let erasures = self.records_of(user_id, LogSeq::default(), self.is_new(user_id)?)?;
-        appender.erase(&erasures)?;
-        self.forget_in_checkpoints(user_id)?;
-        appender.empty_wal()?;
-        Ok(erasures.len())
     }
 }
