@@ -22,9 +22,11 @@ pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const IMPORTED_TOGETHER_MAX: usize = 16_384;
 /// Pages of the WAL from which a thread beside the writer moves them into the database.
 pub const WAL_PAGES_MOVED: i32 = 1_000;
-/// Pages of the WAL from which the writer waits until they are moved and the WAL begins anew. Only a single
-/// read that lasts, such as the check of every page, lets it grow beyond.
+/// Pages of the WAL from which the writer moves the last of them itself, so that the WAL begins anew.
 pub const WAL_PAGES_MAX: i32 = 8_000;
+/// Pages of the WAL from which the writer waits for a move that is under way. Only a single read that lasts,
+/// such as the check of every page, lets the WAL grow beyond.
+pub const WAL_PAGES_WAIT: i32 = 16_000;
 /// How long a statement waits for another process inside SQLite before it gives up.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// How long a publish or promote waits for another one before it gives up.

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use crate::StoreError;
-use crate::limits::{WAL_PAGES_MAX, WAL_PAGES_MOVED};
+use crate::limits::{WAL_PAGES_MAX, WAL_PAGES_MOVED, WAL_PAGES_WAIT};
 
 /// Moves what the WAL holds into the database beside the writer. SQLite would do it inside a commit, and
 /// whoever waits for that one would wait for the writing of a thousand pages.
@@ -47,16 +47,20 @@ impl WalMover {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// To be called after each commit, on the writer's thread. What the thread cannot keep up with is
-    /// waited for and finished here, so that the WAL begins anew and does not grow without end.
+    /// To be called after each commit, on the writer's thread. What comes while pages are moved is left over
+    /// each time: from [`WAL_PAGES_MAX`] on this moves the little that is left when the thread is done, and
+    /// the WAL begins anew.
     pub(crate) fn after_commit(&self, writer: &Connection) {
         let pages = self.shared.pages.load(Ordering::Relaxed);
-        if pages >= WAL_PAGES_MOVED {
+        if pages >= WAL_PAGES_WAIT {
+            self.shared.move_pages(writer, &self.shared.moving.lock());
+        } else if pages >= WAL_PAGES_MAX {
+            if let Some(alone) = self.shared.moving.try_lock() {
+                self.shared.move_pages(writer, &alone);
+            }
+        } else if pages >= WAL_PAGES_MOVED {
             self.shared.state.lock().is_due = true;
             self.shared.changed.notify_one();
-        }
-        if pages >= WAL_PAGES_MAX {
-            self.shared.move_pages(writer);
         }
     }
 }
@@ -73,15 +77,14 @@ impl Shared {
             }
             state.is_due = false;
             drop(state);
-            self.move_pages(connection);
+            self.move_pages(connection, &self.moving.lock());
             state = self.state.lock();
         }
     }
 
-    /// Waits for no reader. What cannot be moved stays in the WAL, where it is as safe: a failure loses
+    /// Waits for no reader; the caller keeps the other mover away. What cannot be moved stays in the WAL, where it is as safe: a failure loses
     /// nothing.
-    fn move_pages(&self, connection: &Connection) {
-        let _alone = self.moving.lock();
+    fn move_pages(&self, connection: &Connection, _alone: &MutexGuard<'_, ()>) {
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::warn!(%error, "the WAL was not moved into the database; the next time is soon");
         }
@@ -131,8 +134,13 @@ mod tests {
                 thread::sleep(SLOW);
             });
             is_locked.recv().unwrap();
-            while shared.pages.load(Ordering::Relaxed) < WAL_PAGES_MAX {
+            while shared.pages.load(Ordering::Relaxed) < WAL_PAGES_WAIT {
                 append(&mut appender);
+                let begun = Instant::now();
+                if shared.pages.load(Ordering::Relaxed) < WAL_PAGES_WAIT {
+                    mover.after_commit(appender.connection());
+                    assert!(begun.elapsed() < SLOW, "it waits before it must");
+                }
             }
             let begun = Instant::now();
             full.send(()).unwrap();
@@ -142,6 +150,6 @@ mod tests {
         // All was moved, so the next commit begins the WAL anew.
         append(&mut appender);
         let pages = mover.shared.pages.load(Ordering::Relaxed);
-        assert!(pages < WAL_PAGES_MAX / 2, "{pages} pages");
+        assert!(pages < WAL_PAGES_MAX, "{pages} pages");
     }
 }
