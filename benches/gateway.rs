@@ -80,7 +80,8 @@ impl Server {
         let writer = Arc::new(LogWriter::start(store.lock_log()?, WRITE_QUEUE_MAX, apply)?);
         let types = recommender.read(|state| state.event_types().clone());
         let state = DurableState::new(store.clone(), Arc::new(types));
-        let service = Arc::new(Service::new(Parts { recommender, writer, state }, &GatewayConfig::default())?);
+        let service =
+            Arc::new(Service::new(Parts { recommender, writer, state, served: None }, &GatewayConfig::default())?);
         let metrics = shortlist_gateway::install_metrics()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;

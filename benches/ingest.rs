@@ -57,6 +57,9 @@ struct Args {
     /// Seconds of each measurement of ingest
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// Single events per second at which acknowledgements are timed [default: half of what REST reached]
+    #[arg(long)]
+    rate: Option<f64>,
     /// Events that are imported
     #[arg(long, default_value_t = 1_000_000)]
     import_events: u64,
@@ -81,7 +84,7 @@ fn main() -> anyhow::Result<()> {
     let is_wanted = |part: &str| args.only.iter().any(|only| only == part);
     println!("| what | value |\n|---|--:|");
     if is_wanted("ingest") {
-        ingest(Duration::try_from_secs_f64(args.seconds)?)?;
+        ingest(Duration::try_from_secs_f64(args.seconds)?, args.rate)?;
     }
     if is_wanted("import") {
         import(args.import_events)?;
@@ -100,7 +103,7 @@ fn folder() -> anyhow::Result<tempfile::TempDir> {
     Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
 }
 
-fn ingest(duration: Duration) -> anyhow::Result<()> {
+fn ingest(duration: Duration, rate: Option<f64>) -> anyhow::Result<()> {
     let folder = folder()?;
     let driver = Driver::new()?;
     let server = Server::start(&folder.path().join("store"), &driver)?;
@@ -128,7 +131,7 @@ fn ingest(duration: Duration) -> anyhow::Result<()> {
         Ok(())
     }))?;
     told("REST, single events, 64 connections: durable events/s", &format!("{single:.0}"));
-    acknowledgement(&driver, &server, folder.path(), single / 2.0, duration)
+    acknowledgement(&driver, &server, folder.path(), rate.unwrap_or(single / 2.0), duration)
 }
 
 /// The time of an acknowledgement at a rate, between two measurements of the bare disk.

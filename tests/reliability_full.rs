@@ -1,4 +1,4 @@
-//! D1 to D8 in their full forms, with a table of what was shown: `just reliability`. Built with the
+//! D1 to D8, and the audit of skew, in their full forms, with a table of what was shown: `just reliability`. Built with the
 //! feature `reliability` alone, in release; D5 mounts a small file system and needs root for that.
 //! Names on the command line choose among them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a check that cannot go on fails
@@ -15,9 +15,9 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 9] = [
+const CHECKS: [(&str, &str, Check); 10] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
-    ("D1 care", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
+    ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
     ("D3", "torn tail of the WAL", reliability::d3_torn_tail::check),
     ("D4", "changed bytes", reliability::d4_damage::check),
@@ -25,10 +25,11 @@ const CHECKS: [(&str, &str, Check); 9] = [
     ("D6", "failed sync", reliability::d6_failed_sync::check),
     ("D7", "retries", reliability::d7_retries::check),
     ("D8", "clock jumps", reliability::d8_clock::check),
+    ("skew", "served features, computed again from the log", reliability::skew::check),
 ];
 
 fn main() -> ExitCode {
-    let chosen: Vec<String> = std::env::args().skip(1).filter(|name| name.starts_with('D')).collect();
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
     let mut lines = vec!["| id | what | outcome | seconds | shown |".to_owned(), "|---|---|---|--:|---|".to_owned()];
     let mut failed = false;
     for (id, what, check) in CHECKS.iter().filter(|(id, ..)| chosen.is_empty() || chosen.iter().any(|one| one == id)) {

@@ -1,4 +1,4 @@
-//! D1 to D8 in their short forms: what is acknowledged is not lost. The full forms: `just reliability`.
+//! D1 to D8, and the audit of skew, in their short forms: what is acknowledged is not lost. The full forms: `just reliability`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 #![allow(dead_code, unreachable_pub)] // the two forms use a part each
 #![allow(clippy::print_stdout)] // what was shown
@@ -46,6 +46,11 @@ fn d6_a_failed_sync_turns_ingest_off() {
 #[test]
 fn d7_a_retry_counts_once() {
     println!("{}", reliability::d7_retries::check(Short));
+}
+
+#[test]
+fn serving_reads_what_the_log_says() {
+    println!("{}", reliability::skew::check(Short));
 }
 
 #[test]

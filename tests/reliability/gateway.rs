@@ -30,7 +30,9 @@ impl Gateway {
         let applied_to = Arc::clone(&recommender);
         let apply = Box::new(move |records: &[_]| applied_to.apply(records).unwrap());
         let writer = Arc::new(LogWriter::start(appender, 10_000, apply).unwrap());
-        let service = Arc::new(Service::new(Parts { recommender, writer, state }, &GatewayConfig::default()).unwrap());
+        let service = Arc::new(
+            Service::new(Parts { recommender, writer, state, served: None }, &GatewayConfig::default()).unwrap(),
+        );
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

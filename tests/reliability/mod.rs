@@ -13,6 +13,7 @@ pub mod d7_retries;
 pub mod d8_clock;
 mod events;
 mod gateway;
+pub mod skew;
 mod writers;
 
 /// How much is tried.

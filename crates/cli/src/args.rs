@@ -1,3 +1,4 @@
+mod audit;
 mod evaluate;
 mod store;
 
@@ -9,6 +10,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use shortlist_retrieval::Metric;
 use shortlist_types::Timestamp;
 
+pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
@@ -54,6 +56,9 @@ pub(crate) enum Command {
     /// Measure how good recommendations are
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
+    /// Show that serving did what training does
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Build, measure and verify an index of vectors from a file, outside any store
     #[command(subcommand)]
     Index(IndexCommand),

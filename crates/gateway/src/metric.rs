@@ -19,6 +19,8 @@ pub(crate) const EVENTS: &str = "shortlist_events_total";
 pub(crate) const INGEST_HEALTHY: &str = "shortlist_ingest_healthy";
 /// Last record of the log that the state holds.
 pub(crate) const LOG_SEQ: &str = "shortlist_log_seq";
+/// Requests that the served log was to keep and did not: its queue was full, or the disk.
+pub(crate) const SERVED_DROPPED: &str = "shortlist_served_dropped_total";
 /// 1, with the name of the bundle that serves. Written at the scrape: a gauge of the recorder would
 /// go on showing the bundles before it.
 pub(crate) const BUNDLE_INFO: &str = "shortlist_bundle_info";
@@ -43,5 +45,6 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_counter!(EVENTS, "Events by result: accepted, duplicate, refused.");
     describe_gauge!(INGEST_HEALTHY, "1 while the log takes records.");
     describe_gauge!(LOG_SEQ, "Last record of the log that the state holds.");
+    describe_counter!(SERVED_DROPPED, "Requests that the served log was to keep and did not.");
     Ok(handle)
 }

@@ -27,6 +27,12 @@ impl Received {
         }
     }
 
+    /// A random number of its own, which its name ends with.
+    pub(crate) fn random(&self) -> u32 {
+        let [.., a, b, c, d] = *self.request_id.as_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+
     /// A later part of the same request: a stream may last for hours.
     pub(crate) fn again(&self) -> Self {
         Self { request_id: self.request_id, ..Self::new() }

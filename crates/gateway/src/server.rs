@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use metrics::gauge;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT,
     SHUTDOWN_GRACE, STREAMS_MAX, UPKEEP_INTERVAL,
 };
-use crate::metric::{INGEST_HEALTHY, LOG_SEQ};
+use crate::metric::{INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED};
 use crate::{GatewayError, Service, grpc, observe, rest};
 
 /// Serves REST and gRPC on one listener until `shutdown` is ready; then answers what is running,
@@ -140,6 +140,7 @@ async fn keep_up(service: &Service, metrics: &PrometheusHandle, health: &HealthR
     metrics.run_upkeep();
     let readiness = service.readiness();
     gauge!(INGEST_HEALTHY).set(if readiness.reasons.contains(&"ingest_off") { 0.0 } else { 1.0 });
+    counter!(SERVED_DROPPED).absolute(service.served_dropped());
     gauge!(LOG_SEQ).set(readiness.log_seq as f64);
     let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };
     for name in ["", grpc::SERVICE_NAME] {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shortlist_store::BundleId;
+use shortlist_store::{BundleId, ServedCandidate};
 use shortlist_types::{ItemId, LogSeq, Score};
 
 use crate::{SourceHit, StageName};
@@ -18,6 +18,17 @@ pub struct Answer {
     pub degraded: Vec<Degraded>,
     /// How long each stage took, in order.
     pub timings: Vec<StageTiming>,
+    /// What it was decided by, if that was to be kept.
+    pub decided: Option<Decided>,
+}
+
+/// What an answer was decided by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// All candidates, in retrieval order.
+    pub candidates: Vec<ServedCandidate>,
+    /// What the ranker read, row by row in the order of the candidates; empty where it was not asked.
+    pub features: Vec<f32>,
 }
 
 /// One item of an answer.

@@ -2,12 +2,14 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use shortlist_features::FeatureState;
+use shortlist_store::{ServedCandidate, ServedRequest};
 use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
 
-use crate::answer::{Explanation, RecommendedItem, StageTiming};
+use crate::answer::{Decided, Explanation, RecommendedItem, StageTiming};
 use crate::config::portion;
 use crate::filters::{Excluded, Seen, Unavailable};
 use crate::logistic_ranker::{feature_rows, named_contributions};
+use crate::served::question_of;
 use crate::sources::{Ann, Fresh, ItemToItem, Popular, Proposed};
 use crate::{
     Answer, Candidate, Degraded, Filter, LogisticRanker, Models, PipelineConfig, Ranker, Request, RequestContext,
@@ -85,13 +87,14 @@ impl Pipeline {
         let started = Instant::now();
         let mut ranked = self.rank(&mut retrieved, budget, scratch);
         retrieved.timed("ranking", started);
+        let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
         ranked.truncate(request.k);
         let items = self.present(&retrieved, &ranked, request.explain, scratch);
         let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
         scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
-        Ok(Answer { items, bundle: None, log_seq: state.log_seq(), degraded, timings })
+        Ok(Answer { items, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
     }
 
     /// The first stage: the user's vector, the sources, and their merge.
@@ -152,6 +155,30 @@ impl Pipeline {
         }
         let all = proposals.iter().flat_map(|(_, proposed)| proposed.items.iter().copied());
         all.filter(|item| chosen.remove(item)).collect()
+    }
+
+    /// What the ranker would read of `candidates` at `now`, from the scores that the first stage gave them
+    /// then: bit for bit what [`Answer::decided`] kept, if state, models, request and time are the same.
+    ///
+    /// # Errors
+    /// As [`Self::recommend`].
+    pub fn features_of(
+        &self,
+        state: &FeatureState,
+        models: &Models,
+        served: &ServedRequest,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<f32>, InvalidInput> {
+        let (models, request) = (Some(models), question_of(served));
+        let context = RequestContext::gather(state, models, &self.filters, &request, served.now, &mut scratch.taste)?;
+        let candidates = served.candidates.iter().map(|candidate| {
+            let score = candidate.retrieval_score.map(Score::parse).transpose();
+            score.map(|retrieval_score| Candidate { item: candidate.item, sources: Vec::new(), retrieval_score })
+        });
+        let candidates = candidates.collect::<Result<Vec<_>, _>>()?;
+        let mut rows = Vec::new();
+        feature_rows(&context, &candidates, &[], &Unlimited, &mut rows);
+        Ok(rows)
     }
 
     /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
@@ -261,6 +288,32 @@ impl Retrieved<'_> {
     pub fn retrieval_score(&self, item: ItemIdx) -> Option<Score> {
         let (models, taste) = self.context.models.zip(self.context.taste.as_ref())?;
         models.score(taste, item)
+    }
+
+    /// What the order `ranked`, of which the first `k` are shown, was decided by.
+    fn decided(&self, ranked: &[Ranked], k: usize, scratch: &Scratch) -> Decided {
+        let by_ranker = ranked.iter().any(|ranked| ranked.by_ranker);
+        let features = if by_ranker { scratch.rows.clone() } else { Vec::new() };
+        let mut candidates: Vec<_> = self
+            .candidates
+            .iter()
+            .map(|candidate| ServedCandidate {
+                item: candidate.item,
+                retrieval_score: candidate.retrieval_score.map(Score::get),
+                score: 0.0,
+                position: None,
+                propensity: 0.0,
+            })
+            .collect();
+        for (place, ranked) in (0..).zip(ranked) {
+            let candidate = &mut candidates[ranked.candidate];
+            candidate.score = ranked.score.get();
+            if (place as usize) < k {
+                // Nothing is drawn at random: what is shown would always be.
+                (candidate.position, candidate.propensity) = (Some(place), 1.0);
+            }
+        }
+        Decided { candidates, features }
     }
 
     fn explain(&self, ranked: &Ranked, scratch: &Scratch) -> Explanation {

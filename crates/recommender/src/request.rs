@@ -17,6 +17,8 @@ pub struct Request {
     pub recent: Vec<RecentEvent>,
     /// Whether each item comes with its reasons.
     pub explain: bool,
+    /// Whether the answer keeps what it was decided by, for the served log.
+    pub keep: bool,
 }
 
 /// Something the user did that is not in the log.
@@ -35,7 +37,7 @@ pub struct RecentEvent {
 impl Request {
     /// The plain question of one user.
     pub fn of(user_id: UserId, k: usize) -> Self {
-        Self { user_id: Some(user_id), k, exclude: Vec::new(), recent: Vec::new(), explain: false }
+        Self { user_id: Some(user_id), k, exclude: Vec::new(), recent: Vec::new(), explain: false, keep: false }
     }
 
     /// Checks the sizes.

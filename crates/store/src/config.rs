@@ -17,8 +17,12 @@ pub struct StoreConfig {
     pub retention_days: Option<f64>,
     /// Bytes of the log beyond which its oldest records are removed; no limit, if absent.
     pub log_bytes_max: Option<u64>,
-    /// Bundles that are kept; the one that serves and the one before it always are.
+    /// Bundles that are kept; the one that serves, the one before it and the newest always are.
     pub bundles_kept: usize,
+    /// Share of the requests that the served log keeps; 0 keeps none, and there is no such log.
+    pub served_share: f64,
+    /// Bytes of the served log beyond which its oldest requests make room.
+    pub served_bytes_max: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,8 +35,12 @@ struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     log_bytes_max: Option<u64>,
     bundles_kept: usize,
+    served_share: f64,
+    served_bytes_max: u64,
 }
 
+/// Least bytes of a served log: a few requests with many candidates.
+const SERVED_BYTES_MIN: u64 = 1_000_000;
 /// Longest time in days that can be asked for: a thousand years.
 const DAYS_MAX: f64 = 365_250.0;
 
@@ -44,22 +52,22 @@ impl Default for Fields {
             retention_days: None,
             log_bytes_max: None,
             bundles_kept: 5,
+            served_share: 0.01,
+            served_bytes_max: 1_000_000_000,
         }
     }
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        let Fields { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept } =
-            Fields::default();
-        Self { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept }
+        Self::of(Fields::default())
     }
 }
 
 impl TryFrom<Fields> for StoreConfig {
     type Error = InvalidInput;
     fn try_from(fields: Fields) -> Result<Self, InvalidInput> {
-        let Fields { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept } = fields;
+        let Fields { checkpoint_records, deduplication_days, retention_days, bundles_kept, served_share, .. } = fields;
         if checkpoint_records < 1_000 {
             let reason = format!("must be at least 1000, got {checkpoint_records}");
             return Err(InvalidInput::new("checkpoint_records", reason));
@@ -74,19 +82,44 @@ impl TryFrom<Fields> for StoreConfig {
             let reason = format!("must be at least 2, so that one can be rolled back to, got {bundles_kept}");
             return Err(InvalidInput::new("bundles_kept", reason));
         }
-        Ok(Self { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept })
+        if !(0.0..=1.0).contains(&served_share) {
+            return Err(InvalidInput::new("served_share", format!("must be 0 to 1, got {served_share}")));
+        }
+        if fields.served_bytes_max < SERVED_BYTES_MIN {
+            let reason = format!("must be at least {SERVED_BYTES_MIN}, got {}", fields.served_bytes_max);
+            return Err(InvalidInput::new("served_bytes_max", reason));
+        }
+        Ok(Self::of(fields))
     }
 }
 
 impl From<StoreConfig> for Fields {
     fn from(config: StoreConfig) -> Self {
-        let StoreConfig { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept } =
-            config;
-        Self { checkpoint_records, deduplication_days, retention_days, log_bytes_max, bundles_kept }
+        Self {
+            checkpoint_records: config.checkpoint_records,
+            deduplication_days: config.deduplication_days,
+            retention_days: config.retention_days,
+            log_bytes_max: config.log_bytes_max,
+            bundles_kept: config.bundles_kept,
+            served_share: config.served_share,
+            served_bytes_max: config.served_bytes_max,
+        }
     }
 }
 
 impl StoreConfig {
+    fn of(fields: Fields) -> Self {
+        Self {
+            checkpoint_records: fields.checkpoint_records,
+            deduplication_days: fields.deduplication_days,
+            retention_days: fields.retention_days,
+            log_bytes_max: fields.log_bytes_max,
+            bundles_kept: fields.bundles_kept,
+            served_share: fields.served_share,
+            served_bytes_max: fields.served_bytes_max,
+        }
+    }
+
     /// How long an id is known.
     pub fn deduplication_window(&self) -> Duration {
         days(self.deduplication_days)
@@ -115,6 +148,8 @@ mod tests {
             (r#"{"deduplication_days":0}"#, "deduplication_days: must be above 0"),
             (r#"{"retention_days":-1}"#, "retention_days: must be above 0"),
             (r#"{"bundles_kept":1}"#, "bundles_kept: must be at least 2"),
+            (r#"{"served_share":1.5}"#, "served_share: must be 0 to 1, got 1.5"),
+            (r#"{"served_bytes_max":5}"#, "served_bytes_max: must be at least 1000000"),
             (r#"{"bundle_kept":1}"#, "unknown field `bundle_kept`"),
         ] {
             let error = parse(json).unwrap_err();

@@ -206,6 +206,20 @@ pub enum StoreError {
         /// Bytes that were written.
         bytes: u64,
     },
+    /// A row of the served log is not what was written.
+    #[error("request {request_id} of served.db cannot be read; move served.db away, it is made anew")]
+    DamagedServed {
+        /// Its name.
+        request_id: String,
+    },
+    /// A request that the served log cannot hold.
+    #[error("request {request_id} cannot be kept: {reason}")]
+    ServedTooLarge {
+        /// Its name.
+        request_id: String,
+        /// Why.
+        reason: String,
+    },
     /// The registry file cannot be read as one.
     #[error("{path} is damaged ({reason}); move it away and promote a bundle again")]
     DamagedRegistry {

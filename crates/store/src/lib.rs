@@ -27,6 +27,7 @@ mod error;
 mod file_lock;
 pub mod limits;
 mod log;
+mod served;
 mod sha256;
 mod store;
 mod store_info;
@@ -43,5 +44,6 @@ pub use log::{
     AppendCount, Appended, Apply, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport, LogWriter,
     Pin, Retention, Salvaged,
 };
+pub use served::{ServedCandidate, ServedLog, ServedReader, ServedRecent, ServedRequest};
 pub use store::Store;
 pub use store_info::StoreInfo;

@@ -80,3 +80,8 @@ pub const BUNDLES_MAX: usize = 4_096;
 pub const PROMOTIONS_MAX: usize = 32;
 /// Largest registry file in bytes; a larger one is refused unread.
 pub const REGISTRY_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Requests that may wait for the served log; one more is dropped and counted.
+pub const SERVED_QUEUE_MAX: usize = 512;
+/// Requests that are written to the served log in one transaction.
+pub const SERVED_TOGETHER_MAX: usize = 64;

@@ -31,6 +31,8 @@ pub struct StoreInfo {
     pub bundles: Vec<BundleInfo>,
     /// Bytes of all bundles.
     pub bundle_bytes: u64,
+    /// Requests that the served log keeps, and its bytes.
+    pub served: (u64, u64),
     /// The bundle that serves.
     pub current: Option<BundleId>,
 }
@@ -71,6 +73,10 @@ impl Store {
             checkpoint_bytes: checkpoints.iter().map(|checkpoint| checkpoint.bytes).sum(),
             bundles: registry.list()?,
             bundle_bytes: registry.bytes()?,
+            served: (
+                self.served()?.map_or(Ok(0), |served| served.count())?,
+                length_of(&self.dir().join(crate::served::FILE))?,
+            ),
             current: registry.current()?,
         })
     }

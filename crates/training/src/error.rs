@@ -46,6 +46,12 @@ pub enum TrainingError {
          again"
     )]
     NothingDescribed,
+    /// No request was kept.
+    #[error(
+        "the store has no served log: `shortlist serve` keeps a share of its requests, `served_share` of [store], in \
+         served.db"
+    )]
+    NothingServed,
     /// There is no bundle to evaluate.
     #[error("the store has no promoted bundle: run `shortlist train` first")]
     NoBundle,

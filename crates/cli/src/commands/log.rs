@@ -96,6 +96,7 @@ fn erase(args: &LogEraseArgs) -> anyhow::Result<()> {
     let mut appender = store.lock_log()?;
     let state = DurableState::new(store, Arc::clone(&config.events));
     let erased = state.hold_checkpoints().erase(&mut appender, &user_id, || ())?;
+    state.store().erase_served(&user_id)?;
     if args.json {
         return output::json(&json!({ "erased": erased }));
     }

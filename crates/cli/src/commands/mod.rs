@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod audit;
 mod config;
 mod evaluate;
 mod evaluate_cold_start;
@@ -27,6 +28,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&args),
         Command::Recommend(args) => recommend::run(&args),
         Command::Evaluate(command) => evaluate::run(&command),
+        Command::Audit(command) => audit::run(&command),
         Command::Index(command) => index::run(&command),
         Command::Log(command) => log::run(&command),
         Command::Store(command) => store::run(&command),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use shortlist_features::FeatureState;
 use shortlist_gateway::{Parts, Service};
 use shortlist_recommender::{Bundle, DurableState, Pipeline, Recommender};
-use shortlist_store::{LogWriter, Store};
+use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_training::Progress;
 use tokio::net::TcpListener;
 
@@ -45,6 +45,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     // The lock comes first: nobody else appends between the replay and the first event.
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
+    let served = served_log(&store, config).map(Arc::new);
     let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, Pipeline::new(config.pipeline.clone())));
     match load_current(&store) {
         Ok(bundle) => recommender.swap(bundle),
@@ -65,7 +66,8 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let writer = LogWriter::start(appender, WRITE_QUEUE_MAX, Box::new(apply))?;
     let writer = Arc::new(writer);
     let durable = DurableState::new(store.clone(), Arc::clone(&config.events));
-    let parts = Parts { recommender: Arc::clone(&recommender), writer: Arc::clone(&writer), state: durable.clone() };
+    let parts =
+        Parts { recommender: Arc::clone(&recommender), writer: Arc::clone(&writer), state: durable.clone(), served };
     let service = Arc::new(Service::new(parts, &config.gateway)?);
     let stopping = Arc::new(AtomicBool::new(false));
     let maintenance =
@@ -89,6 +91,15 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     }
     tracing::info!("stopped; every acknowledged event is on disk");
     served
+}
+
+/// The served log, if it is to be kept and can be: it must not keep anybody from being served.
+fn served_log(store: &Store, config: &Config) -> Option<ServedLog> {
+    if config.store.served_share <= 0.0 {
+        return None;
+    }
+    let opened = ServedLog::start(store, &config.store);
+    opened.inspect_err(|error| tracing::error!(%error, "requests are not kept in the served log")).ok()
 }
 
 /// The state after the whole log: its newest checkpoint, and the records after it.

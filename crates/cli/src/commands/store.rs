@@ -30,6 +30,7 @@ fn info(args: &StoreInfoArgs) -> anyhow::Result<()> {
             "log_bytes": info.database.file, "log_bytes_used": info.database.used, "wal_bytes": info.wal_bytes,
             "checkpoint_log_seq": info.checkpoint.map(|at| at.0), "checkpoint_bytes": info.checkpoint_bytes,
             "bundles": info.bundles.len(), "bundle_bytes": info.bundle_bytes,
+            "served_requests": info.served.0, "served_bytes": info.served.1,
             "last_bundle": newest.map(|bundle| bundle.id.to_string()), "current": info.current.map(|id| id.to_string()),
         }));
     }
@@ -50,6 +51,7 @@ fn info(args: &StoreInfoArgs) -> anyhow::Result<()> {
         ),
         ("newest checkpoint", format!("{at}; all {}", mib(info.checkpoint_bytes))),
         ("bundles", format!("{}, {}", info.bundles.len(), mib(info.bundle_bytes))),
+        ("served requests", format!("{}, {}", info.served.0, mib(info.served.1))),
         ("last bundle", newest),
         ("current bundle", current),
     ];

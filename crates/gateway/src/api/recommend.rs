@@ -74,6 +74,7 @@ impl RecommendRequest {
             exclude: exclude.collect::<Result<_, _>>()?,
             recent: recent.collect::<Result<_, _>>()?,
             explain: self.explain,
+            keep: false,
         })
     }
 }

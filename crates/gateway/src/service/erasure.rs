@@ -24,6 +24,11 @@ impl Service {
             let (theirs, id) = (Arc::clone(&parts.recommender), user_id.clone());
             let held = parts.state.hold_checkpoints();
             let accepted = held.erase(&mut parts.writer.as_ref(), &user_id, move || theirs.forget(&id))? as u64;
+            if let Some(served) = &parts.served {
+                // What he was shown just now may still be on its way there.
+                served.flush();
+            }
+            parts.state.store().erase_served(&user_id)?;
             tracing::info!(records = accepted, "erased a user");
             Ok(ChangeResponse { accepted, log_seq: parts.recommender.read(|state| state.log_seq().0) })
         };

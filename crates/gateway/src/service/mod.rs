@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shortlist_recommender::{DurableState, Recommender};
-use shortlist_store::LogWriter;
+use shortlist_store::{LogWriter, ServedLog};
 use shortlist_types::EventTypes;
 use tokio::sync::Semaphore;
 
@@ -35,12 +35,16 @@ pub struct Parts {
     pub writer: Arc<LogWriter>,
     /// Where the recommender's state lasts.
     pub state: DurableState,
+    /// Keeps a share of the requests, if any are to be kept.
+    pub served: Option<Arc<ServedLog>>,
 }
 
 /// Answers questions from a [`Recommender`] and hands writes to a [`LogWriter`].
 pub struct Service {
     parts: Parts,
     event_types: Arc<EventTypes>,
+    /// What the state was made by.
+    state_schema: Arc<str>,
     places: Arc<Semaphore>,
     workers: Workers,
     /// Erases users, one after the other.
@@ -58,6 +62,7 @@ impl Service {
     pub fn new(parts: Parts, config: &GatewayConfig) -> Result<Self, GatewayError> {
         let event_types = Arc::new(parts.recommender.read(|state| state.event_types().clone()));
         Ok(Self {
+            state_schema: parts.state.schema().into(),
             parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
@@ -97,6 +102,11 @@ impl Service {
     /// From now on [`Self::readiness`] sends traffic elsewhere; what comes is still served.
     pub(crate) fn shut_down(&self) {
         self.shutting_down.store(true, Ordering::Relaxed);
+    }
+
+    /// Requests that were to be kept in the served log and were not.
+    pub(crate) fn served_dropped(&self) -> u64 {
+        self.parts.served.as_ref().map_or(0, |served| served.dropped())
     }
 
     fn log_seq(&self) -> u64 {

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use metrics::{counter, histogram};
-use shortlist_types::ItemId;
+use shortlist_recommender::{Request, Served};
+use shortlist_types::{ItemId, RequestId};
 
 use super::Service;
 use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
@@ -14,11 +15,18 @@ impl Service {
     pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
         let patience = call.patience(request.deadline_ms.as_ref(), self.default_timeout)?;
         let recommender = Arc::clone(&self.parts.recommender);
+        let served = self.parts.served.clone().filter(|served| served.wants(call.received.random()));
+        let state_schema = Arc::clone(&self.state_schema);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();
-            let request = request.parse(received.now)?;
-            let answer = recommender.recommend(&request, received.now, &patience.budget())?;
+            let request = Request { keep: served.is_some(), ..request.parse(received.now)? };
+            let mut answer = recommender.recommend(&request, received.now, &patience.budget())?;
+            if let Some(served) = served {
+                let request_id = RequestId::parse(&received.request_id.to_string())?;
+                let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
+                kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
+            }
             for timing in &answer.timings {
                 histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
             }

@@ -53,7 +53,7 @@ impl TestServer {
         });
         let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
         let state = DurableState::new(store.clone(), Arc::default());
-        let parts = Parts { recommender: Arc::clone(&recommender), writer, state: state.clone() };
+        let parts = Parts { recommender: Arc::clone(&recommender), writer, state: state.clone(), served: None };
         let service = Arc::new(Service::new(parts, &config).unwrap());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -93,7 +93,7 @@ impl HeldCheckpoints<'_> {
             return Ok(None);
         }
         begin.forget(user_id.as_str());
-        let schema = FeatureState::schema(&self.state.event_types);
+        let schema = self.state.schema();
         let at = self.position_of(begin)?;
         let write = |out: &mut dyn std::io::Write| Ok::<_, RestoreError>(begin.write_to(out)?);
         Ok(Some(self.state.store.write_checkpoint(at, &schema, write)?))

@@ -22,7 +22,7 @@ impl HeldCheckpoints<'_> {
     pub fn make(&self, at: LogSeq, is_stopping: &dyn Fn() -> bool) -> Result<Checkpoint, RestoreError> {
         let stop = &mut |_| if is_stopping() { Err(RestoreError::Stopped) } else { Ok(()) };
         let state = self.state.folded(at, stop)?;
-        let schema = FeatureState::schema(&self.state.event_types);
+        let schema = self.state.schema();
         let at = self.position_of(&state)?;
         self.state.store.add_checkpoint(at, &schema, |out| Ok::<_, RestoreError>(state.write_to(out)?))
     }

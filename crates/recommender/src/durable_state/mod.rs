@@ -88,6 +88,16 @@ impl DurableState {
             .ok_or(RestoreError::NoState { start })
     }
 
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What the state is made by: another version, or other event types, would make another one.
+    pub fn schema(&self) -> String {
+        FeatureState::schema(&self.event_types)
+    }
+
     /// The right to make and to remove checkpoints, once nobody else has it; until it is dropped.
     pub fn hold_checkpoints(&self) -> HeldCheckpoints<'_> {
         HeldCheckpoints { state: self, _alone: self.making.lock() }
@@ -113,7 +123,7 @@ impl DurableState {
 
     /// The first of `checkpoints` that can be read; damage is told and passed over.
     fn first_readable(&self, checkpoints: impl Iterator<Item = Checkpoint>) -> Option<FeatureState> {
-        let schema = FeatureState::schema(&self.event_types);
+        let schema = self.schema();
         let fitting = checkpoints.filter(|checkpoint| {
             let fits = checkpoint.schema == schema;
             if !fits {

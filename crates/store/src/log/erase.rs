@@ -6,7 +6,7 @@ use crate::limits::{MAINTAINED_RECORDS_MAX, READ_SPAN_MAX};
 use crate::log::chain::LogHead;
 use crate::log::encoded_record::EncodedRecord;
 use crate::log::reader::{LogReader, bound, check};
-use crate::{Checkpoint, LogAppender, RecordDamage, StoreError, checkpoints};
+use crate::{Checkpoint, LogAppender, RecordDamage, Store, StoreError, checkpoints};
 
 impl LogReader {
     /// Gives each record of one user after `after`, up to and with `up_to` or the end of the log, in
@@ -60,6 +60,19 @@ impl LogReader {
     }
 }
 
+/// The property that counts erased users.
+const ERASURES: &str = "erasures";
+
+impl Store {
+    /// Users that were ever erased: as often did the log change behind whoever had folded it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn erasures(&self) -> Result<u64, StoreError> {
+        Ok(self.property(ERASURES)?.and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+}
+
 /// A record that is to be erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
@@ -93,6 +106,8 @@ impl LogAppender {
         self.in_transaction(|transaction| {
             first.map_or(Ok(()), |first| bury(transaction, first))?;
             transaction.execute("DELETE FROM checkpoints", [])?;
+            let sql = "INSERT INTO properties VALUES (?1, '1') ON CONFLICT DO UPDATE SET value = value + 1";
+            transaction.execute(sql, [ERASURES])?;
             begin.map_or(Ok(()), |begin| checkpoints::list(transaction, begin))
         })
     }

@@ -10,28 +10,32 @@ use crate::{Store, StoreError};
 const TRY: Duration = Duration::from_millis(20);
 
 impl Store {
-    /// Moves what the WAL holds into the database and cuts it to nothing, beside whoever reads and writes:
-    /// until then it holds what was there before an erasure.
+    /// Moves what the WAL of the log holds into the database and cuts it to nothing, beside whoever reads and
+    /// writes: until then it holds what was there before an erasure.
     ///
     /// **Cost**: tries for [`WAL_EMPTY_WAIT`] at most; a commit waits for 20 ms of it at a time.
     ///
     /// # Errors
     /// [`StoreError::WalHeld`] if somebody reads all that time; the database cannot be written.
     pub fn empty_wal(&self) -> Result<(), StoreError> {
-        let connection = self.connect()?;
-        connection.busy_timeout(TRY)?;
-        let begun = Instant::now();
-        loop {
-            // First what needs nobody to wait.
-            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            if empty_wal(&connection)? {
-                return Ok(());
-            }
-            if begun.elapsed() >= WAL_EMPTY_WAIT {
-                return Err(StoreError::WalHeld);
-            }
-            sleep(WAL_EMPTY_PAUSE);
+        empty_wal_soon(&self.connect()?)
+    }
+}
+
+/// Empties the WAL of a database within [`WAL_EMPTY_WAIT`].
+pub(crate) fn empty_wal_soon(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(TRY)?;
+    let begun = Instant::now();
+    loop {
+        // First what needs nobody to wait.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        if empty_wal(connection)? {
+            return Ok(());
         }
+        if begun.elapsed() >= WAL_EMPTY_WAIT {
+            return Err(StoreError::WalHeld);
+        }
+        sleep(WAL_EMPTY_PAUSE);
     }
 }
 

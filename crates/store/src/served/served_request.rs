@@ -1,0 +1,64 @@
+use serde::{Deserialize, Serialize};
+use shortlist_types::{ItemId, ItemIdx, LogSeq, RequestId, Timestamp, UserId};
+
+use crate::BundleId;
+
+/// One request: what was asked, what was shown, and what it was decided by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServedRequest {
+    /// Its name, by which events say what led to them.
+    pub request_id: RequestId,
+    /// The time that it was decided for.
+    pub now: Timestamp,
+    /// The state that served: all records of the log up to this one.
+    pub log_seq: LogSeq,
+    /// Users that had been erased from the store when that state was folded: it still held what those that
+    /// were erased later had added to counters.
+    pub erasures: u64,
+    /// What the state was made by: another version, or other event types, would make another one.
+    pub state_schema: String,
+    /// The bundle that served, if there was one.
+    pub bundle: Option<BundleId>,
+    /// Who asked; none for a session that is known by `recent` alone.
+    pub user_id: Option<UserId>,
+    /// How many items.
+    pub k: u32,
+    /// What must not be shown.
+    pub exclude: Vec<ItemId>,
+    /// What the user did and the log did not hold.
+    pub recent: Vec<ServedRecent>,
+    /// What was less than asked.
+    pub degraded: Vec<String>,
+    /// All candidates, in retrieval order.
+    pub candidates: Vec<ServedCandidate>,
+    /// What the ranker read, row by row in the order of the candidates; empty where it was not asked.
+    pub features: Vec<f32>,
+}
+
+/// An event that came with the request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServedRecent {
+    /// With which item.
+    pub item_id: ItemId,
+    /// Name of its event type.
+    pub event_type: String,
+    /// What the type measures.
+    pub value: Option<f32>,
+    /// When; the time of the request if absent.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// One item that could have been shown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ServedCandidate {
+    /// Which.
+    pub item: ItemIdx,
+    /// The first stage's score; none if its models do not know the item.
+    pub retrieval_score: Option<f32>,
+    /// The score that it was ordered by.
+    pub score: f32,
+    /// Its place in the list, from 0; none if it was not shown.
+    pub position: Option<u32>,
+    /// The probability that it stood there: 1 as long as nothing is drawn at random.
+    pub propensity: f32,
+}
