@@ -43,7 +43,7 @@ pub struct RetrievalSignals {
 /// special, and what is the same for all candidates of a request cannot order them.
 ///
 /// **Cost**: 20 microseconds or so to start, in proportion to the attribute texts of the user's latest
-/// 200 items; about 1.4 microseconds per candidate with five attributes (`cargo bench --bench ranking`).
+/// 200 items; about a microsecond per candidate with five attributes, similarities included (`cargo bench --bench ranking`).
 #[derive(Debug)]
 pub struct RequestFeatures<'a> {
     state: &'a FeatureState,

@@ -90,14 +90,21 @@ pub(crate) fn named_contributions(contributions: &[f32]) -> Vec<(&'static str, f
     named
 }
 
-/// Unit vectors of the items that the user wanted last, newest first.
+/// The directions of the items that the user wanted last, newest first.
 struct LatestItems<'a> {
     models: Option<&'a Models>,
     /// The least retrieval score of the candidates: what an item that no model knows is taken to have, so
     /// that one such item does not stretch the scale on which the others differ.
     least_score: f32,
-    vectors: Vec<Vec<f32>>,
+    /// How many there are.
+    count: usize,
+    /// Per dimension, their unit vectors side by side: one pass over a candidate's vector meets them all.
+    lanes: Vec<[f32; LANES]>,
 }
+
+/// Places for the latest items' vectors: a whole number of registers.
+const LANES: usize = 16;
+const _: () = assert!(SIMILAR_TO <= LANES);
 
 impl<'a> LatestItems<'a> {
     fn of(request: &RequestContext<'a>, candidates: &[Candidate]) -> Self {
@@ -106,27 +113,48 @@ impl<'a> LatestItems<'a> {
         let models = request.models;
         let latest = request.user.wanted();
         let vector = |item: ItemIdx| models.and_then(|models| models.vector(item)).and_then(|vector| unit(&vector));
-        let vectors = latest.iter().filter_map(|entry| vector(entry.item)).take(SIMILAR_TO).collect();
-        Self { models, least_score, vectors }
+        let (mut count, mut lanes) = (0, Vec::new());
+        for vector in latest.iter().filter_map(|entry| vector(entry.item)).take(SIMILAR_TO) {
+            lanes.resize(vector.len(), [0.0; LANES]);
+            lanes.iter_mut().zip(vector).for_each(|(lane, x)| lane[count] = x);
+            count += 1;
+        }
+        Self { models, least_score, count, lanes }
     }
 
     fn signals(&self, candidate: &Candidate, rank: u32) -> RetrievalSignals {
         let vector = self.models.and_then(|models| models.vector(candidate.item));
         let score = candidate.retrieval_score.map_or(self.least_score, Score::get);
         let known = RetrievalSignals { score, rank, known: vector.is_some(), ..RetrievalSignals::default() };
-        let (Some(vector), Some(latest)) = (vector, self.vectors.first()) else { return known };
+        let Some(vector) = vector.filter(|_| self.count > 0) else { return known };
         let length = dot(&vector, &vector).sqrt();
         if length <= f32::MIN_POSITIVE {
             return known;
         }
-        let cosine = |other: &Vec<f32>| dot(&vector, other) / length;
-        let cosines = self.vectors.iter().map(cosine);
+        let cosines = self.products(&vector).map(|product| product / length);
+        let cosines = &cosines[..self.count];
         RetrievalSignals {
-            similarity_latest: cosine(latest),
-            similarity_mean: cosines.clone().sum::<f32>() / self.vectors.len() as f32,
-            similarity_max: cosines.fold(f32::MIN, f32::max),
+            similarity_latest: cosines[0],
+            similarity_mean: cosines.iter().sum::<f32>() / self.count as f32,
+            similarity_max: cosines.iter().copied().fold(f32::MIN, f32::max),
             ..known
         }
+    }
+
+    /// The inner product with each of them; every sum runs in order of dimensions, even ones and odd ones apart.
+    fn products(&self, vector: &[f32]) -> [f32; LANES] {
+        let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
+        let mut pairs = self.lanes.chunks_exact(2).zip(vector.chunks_exact(2));
+        for (lanes, x) in &mut pairs {
+            for lane in 0..LANES {
+                even[lane] += lanes[0][lane] * x[0];
+                odd[lane] += lanes[1][lane] * x[1];
+            }
+        }
+        if let (1, Some(last), Some(x)) = (self.lanes.len() % 2, self.lanes.last(), vector.last()) {
+            (0..LANES).for_each(|lane| even[lane] += last[lane] * x);
+        }
+        std::array::from_fn(|lane| even[lane] + odd[lane])
     }
 }
 

@@ -43,13 +43,19 @@ pub(crate) fn open(dir: &Path, path: &Path) -> Result<Connection, StoreError> {
         Identity::Empty | Identity::Older => Err(not_a_store()),
         Identity::Log => {
             check_schema(&connection, path)?;
-            match configure(&connection) {
-                Err(StoreError::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-                    Err(StoreError::ReadOnly { path: path.to_owned() })
-                }
-                configured => configured.map(|()| connection),
-            }
+            configure(&connection).map_err(|error| in_words(error, path))?;
+            Ok(connection)
         }
+    }
+}
+
+/// What SQLite says of a file or folder that may not be written; also readers write beside the file.
+fn in_words(error: StoreError, path: &Path) -> StoreError {
+    match error {
+        StoreError::Database(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            StoreError::ReadOnly { path: path.to_owned() }
+        }
+        other => other,
     }
 }
 
@@ -118,7 +124,7 @@ fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError
     let snapshot = connection.unchecked_transaction()?;
     let number = |pragma: &str| match snapshot.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(foreign()),
-        result => Ok(result?),
+        result => result.map_err(|error| in_words(error.into(), path)),
     };
     let (application_id, format) = (number("application_id")?, number("user_version")?);
     let objects: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -209,6 +215,20 @@ mod tests {
         assert_eq!(database.execute(sql, []).unwrap(), 1);
         let error = open(dir.path(), &path).unwrap_err();
         assert!(matches!(&error, StoreError::DamagedSchema { object, .. } if object == "log"), "{error}");
+    }
+
+    #[test]
+    fn what_may_not_be_written_is_said_with_the_way_out() {
+        let read_only = |code| {
+            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            in_words(StoreError::from(error), Path::new("store/shortlist.db")).to_string()
+        };
+        // The file; the folder, in which readers of a WAL write, too.
+        for code in [rusqlite::ffi::SQLITE_READONLY, rusqlite::ffi::SQLITE_READONLY_DIRECTORY] {
+            let said = read_only(code);
+            assert!(said.starts_with("store/shortlist.db cannot be written by this user"), "{said}");
+        }
+        assert!(!read_only(rusqlite::ffi::SQLITE_CANTOPEN).contains("cannot be written"));
     }
 
     #[test]
