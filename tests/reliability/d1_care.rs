@@ -39,7 +39,9 @@ pub fn check(form: Form) -> String {
         one_life(&store, &path(&folder, &format!("backup-{round}")), round, &mut rng, &mut shown);
     }
     let Shown { checkpoints, cuts, erased, erased_later, backups } = shown;
-    assert!(cuts > 0 && checkpoints > 0 && erased + erased_later == rounds, "nothing was shown");
+    assert_eq!(erased + erased_later, rounds);
+    // How far a life gets in its second is the machine's affair.
+    assert!(form == Form::Short || (cuts > 10 && checkpoints > 10), "nothing was shown");
     format!(
         "{rounds} kills in {checkpoints} lives with a new checkpoint, {cuts} with a cut, {backups} with a backup; {erased} \
          users erased before the kill and {erased_later} after it; every log whole, every id known"

