@@ -18,6 +18,18 @@ const AGE_EVERY: Duration = Duration::from_secs(30);
 /// The least share of the log that is worth a cut: each costs a fold up to it.
 const CUT_SHARE_MIN: f64 = 0.02;
 
+/// How far it stands back behind threads that answer and acknowledge, as `nice` counts.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Lets whoever waits for an answer go first. Only on Linux is the priority the thread's own.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "maintenance runs at the priority of all threads");
+    }
+}
+
 /// The thread that keeps a served store in order.
 pub(crate) struct Maintenance {
     pub(crate) store: Store,
@@ -30,6 +42,7 @@ impl Maintenance {
     /// Works until `stopping`; what fails is told and tried again later.
     pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("maintenance".to_owned()).spawn(move || {
+            stand_back();
             self.tidy();
             let mut not_before = Instant::now();
             let mut ages_at = Instant::now();
