@@ -10,7 +10,8 @@ mod world;
 use std::hint::black_box;
 
 use criterion::Criterion;
-use shortlist_recommender::{LogisticRanker, Pipeline, PipelineConfig, Ranker, Scratch};
+use shortlist_ranking::ScoringScratch;
+use shortlist_recommender::{FeatureRanker, Pipeline, PipelineConfig, Ranker, Scratch};
 use shortlist_types::Unlimited;
 
 use crate::world::{Size, World};
@@ -34,16 +35,19 @@ fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("ranking");
     let (mut rows, mut scores) = (Vec::new(), Vec::new());
+    let mut scoring = ScoringScratch::default();
     let mut next = retrieved.iter().cycle();
     group.bench_function("features", |bencher| {
         bencher.iter(|| next.next().unwrap().feature_rows(black_box(&[]), &mut rows));
     });
     retrieved[0].feature_rows(&[], &mut rows);
-    group.bench_function("scoring", |bencher| bencher.iter(|| ranker.score(black_box(&rows), &mut scores).unwrap()));
+    group.bench_function("scoring", |bencher| {
+        bencher.iter(|| ranker.score(black_box(&rows), &mut scoring, &mut scores).unwrap())
+    });
     group.bench_function("both", |bencher| {
         bencher.iter(|| {
             let one = next.next().unwrap();
-            LogisticRanker.score(&one.context, black_box(&one.candidates), &Unlimited, &mut scratch).unwrap();
+            FeatureRanker.score(&one.context, black_box(&one.candidates), &Unlimited, &mut scratch).unwrap();
         });
     });
     group.finish();

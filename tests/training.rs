@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::{fails, folder, imported_store, market, ok, ok_json, path, write_jsonl};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
@@ -123,4 +123,72 @@ fn too_little_to_learn_from_is_said_with_the_slice() {
     assert!(error.contains("too little to learn from") && error.contains("2026-01-"), "{error}");
     let error = fails(1, &["evaluate", "store", "--store", &store]);
     assert!(error.contains("no promoted bundle") && error.contains("shortlist train"), "{error}");
+}
+
+#[test]
+fn a_network_ranks_as_it_was_judged_and_its_files_are_checked() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let config = path(&folder, "store/shortlist.toml");
+    for (kind, loss) in [("mlp", "listwise"), ("dcn-v2", "pointwise"), ("two-stream", "pairwise")] {
+        let ranker = format!("[training.ranker]\nkind = \"{kind}\"\nloss = \"{loss}\"\nhidden = [16, 8]\n");
+        std::fs::write(&config, format!("{ranker}[store]\nserved_share = 1.0\n")).unwrap();
+        let trained = ok_json(&["train", "--store", &store, "--promote", "always", "--json"]);
+        let metrics = &trained["metrics"];
+        assert!(number(&metrics["auc"]) > 0.5, "{kind} orders no better than a coin: {metrics}");
+        let log_loss = number(&metrics["log_loss"]);
+        assert!(log_loss < 0.7, "{kind} with {loss} says nothing of how likely an outcome is: {metrics}");
+        // From its files it gives the same, in evaluation and in another process's training.
+        let evaluated = ok_json(&["evaluate", "store", "--store", &store, "--json"]);
+        assert_eq!(evaluated["metrics"], *metrics, "{kind}");
+        let again = ok_json(&["train", "--store", &store, "--promote", "never", "--json"]);
+        assert_eq!(again["bundle"], trained["bundle"], "{kind}: the same log and seed give another bundle");
+        let shown = ok_json(&["registry", "show", "--store", &store, "--json"]);
+        assert_eq!((&shown["ranker"], &shown["coefficients"]), (&json!(kind), &json!({})), "{shown}");
+        assert!(ok(&["registry", "show", "--store", &store]).contains("tensor"));
+
+        let server = harness::Server::start(&store);
+        let (status, body) = server.get("/v1/users/user-3/recommendations?k=5");
+        assert_eq!((status, &body["degraded"], &body["bundle"]), (200, &json!([]), &trained["bundle"]), "{body}");
+        assert_eq!(server.stop(), Some(0));
+        // The service and the command line say the same.
+        let answer = ok_json(&["recommend", "--store", &store, "--user", "user-3", "-k", "5", "--json"]);
+        assert_eq!(harness::ids(&answer), harness::ids(&body));
+    }
+    assert_eq!(ok_json(&["audit", "skew", "--store", &store, "--json"])["differences"], 0);
+
+    // One weight that is no number, in a bundle whose checksums fit: named by its tensor.
+    let current = ok_json(&["registry", "show", "--store", &store, "--json"])["id"].as_str().unwrap().to_owned();
+    let published = shortlist_store::Store::open(&store).unwrap().registry();
+    let id = shortlist_store::BundleId::parse(&current).unwrap();
+    let mut files = published.open(&id).unwrap().read_all().unwrap();
+    let weights = files.get_mut("ranker_network.safetensors").unwrap();
+    let last = weights.len() - 4;
+    weights[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let damaged = published.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
+    let error = fails(1, &["registry", "promote", "--store", &store, damaged.as_str()]);
+    assert!(error.contains("ranker_network.safetensors") && error.contains("must be finite"), "{error}");
+    files.remove("ranker_network.safetensors");
+    let missing = published.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
+    let error = fails(1, &["registry", "promote", "--store", &store, missing.as_str()]);
+    assert!(error.contains("has no file ranker_network.safetensors"), "{error}");
+}
+
+#[test]
+fn a_ranker_that_cannot_be_is_refused_by_name() {
+    let folder = folder();
+    let config = path(&folder, "shortlist.toml");
+    for (table, expected) in [
+        ("kind = \"oracle\"", "kind: must be one of logistic-regression"),
+        ("kind = \"factorization-machine\"", "kind: factorization-machine multiplies categories"),
+        ("kind = \"mlp\"\nloss = \"hinge\"", "hinge"),
+        ("kind = \"mlp\"\nhidden = []", "hidden"),
+        ("kind = \"mlp\"\ndropout = 1.0", "dropout"),
+        ("kind = \"mlp\"\nlearning_rate = 0.0", "learning_rate"),
+        ("layers = 3", "layers"),
+    ] {
+        std::fs::write(&config, format!("[training.ranker]\n{table}\n")).unwrap();
+        let error = fails(64, &["config", "check", &config]);
+        assert!(error.contains(expected), "{table}: {error}");
+    }
 }

@@ -18,7 +18,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Bundle, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
+use shortlist_recommender::{Bundle, FittedRanker, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::{BundleId, LogHead, Store, StoreError};
 use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
@@ -166,7 +166,7 @@ fn learn(
         }
     })?;
     tell(&format!("index of {} items built in {:.1} s", size.items, started.elapsed().as_secs_f64()));
-    models.ranker = Some(ranker::fit(state, &models, &table, users, end)?);
+    models.ranker = Some(FittedRanker::Logistic(ranker::fit(state, &models, &table, users, end)?));
     Ok(models)
 }
 

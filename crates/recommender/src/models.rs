@@ -2,11 +2,10 @@ use std::num::NonZero;
 
 use shortlist_embedding::{Blend, ContentTower, EncoderScratch, ItemToItemModel, KnownUsers, Taste, TasteScratch};
 use shortlist_features::{FeatureState, UserItem, UserState};
-use shortlist_ranking::LogisticRegression;
 use shortlist_retrieval::{FrozenIndex, IndexConfig};
 use shortlist_types::{Embedding, ItemIdx, LogRecord, Score, UserIdx};
 
-use crate::{BundleError, ItemSpace, ItemVector};
+use crate::{BundleError, FittedRanker, ItemSpace, ItemVector};
 
 /// Catalogue entries that are looked at under one guard of the state: a few milliseconds.
 pub(crate) const MET_AT_ONCE: usize = 1_024;
@@ -23,7 +22,7 @@ pub struct Models {
     /// Places users without events by their attributes; none if no user has any.
     pub user_tower: Option<ContentTower>,
     /// Second stage; absent only while training, before it is fitted.
-    pub ranker: Option<LogisticRegression>,
+    pub ranker: Option<FittedRanker>,
 }
 
 impl Models {

@@ -7,12 +7,12 @@ use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited
 
 use crate::answer::{Decided, Explanation, RecommendedItem, StageTiming};
 use crate::config::portion;
+use crate::feature_ranker::{feature_rows, named_contributions};
 use crate::filters::{Excluded, Seen, Unavailable};
-use crate::logistic_ranker::{feature_rows, named_contributions};
 use crate::served::question_of;
 use crate::sources::{Ann, Fresh, ItemToItem, Popular, Proposed};
 use crate::{
-    Answer, Candidate, Degraded, Filter, LogisticRanker, Models, PipelineConfig, Ranker, Request, RequestContext,
+    Answer, Candidate, Degraded, FeatureRanker, Filter, Models, PipelineConfig, Ranker, Request, RequestContext,
     Scratch, Source, SourceHit, StageName,
 };
 
@@ -50,7 +50,7 @@ pub struct Ranked {
 impl Pipeline {
     /// The pipeline of the `home` surface.
     pub fn new(config: PipelineConfig) -> Self {
-        Self::with_ranker(config, Box::new(LogisticRanker))
+        Self::with_ranker(config, Box::new(FeatureRanker))
     }
 
     /// The same pipeline with another second stage.
@@ -322,7 +322,7 @@ impl Retrieved<'_> {
         let width = shortlist_features::RequestFeatures::width();
         let row =
             scratch.rows.get(ranked.candidate * width..(ranked.candidate + 1) * width).filter(|_| ranked.by_ranker);
-        let contributions = ranker.zip(row).and_then(|(ranker, row)| ranker.contributions(row).ok());
+        let contributions = ranker.zip(row).and_then(|(ranker, row)| ranker.contributions(row));
         Explanation {
             retrieval_score: candidate.retrieval_score,
             retrieval_rank: ranked.candidate,

@@ -1,4 +1,5 @@
 use shortlist_embedding::TasteScratch;
+use shortlist_ranking::ScoringScratch;
 use shortlist_retrieval::SearchScratch;
 
 use crate::Retrieved;
@@ -10,6 +11,8 @@ pub struct Scratch {
     pub(crate) search: SearchScratch,
     /// Feature rows of the candidates, row-major.
     pub(crate) rows: Vec<f32>,
+    /// Of a network's layers.
+    pub(crate) scoring: ScoringScratch,
     /// One raw score per candidate.
     pub(crate) scores: Vec<f32>,
 }

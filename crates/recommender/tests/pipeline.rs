@@ -12,8 +12,8 @@ use shortlist_embedding::{
 use shortlist_features::{FeatureState, RequestFeatures};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{
-    Answer, Candidate, Degraded, LogisticRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError, Recommender,
-    Request, RequestContext, Scratch, StageError, StageName,
+    Answer, Candidate, Degraded, FeatureRanker, FittedRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError,
+    Recommender, Request, RequestContext, Scratch, StageError, StageName,
 };
 use shortlist_retrieval::IndexConfig;
 use shortlist_simulator::{MarketConfig, Marketplace};
@@ -45,7 +45,9 @@ fn world() -> &'static World {
         let blend = Blend::fit(&interactions, &parts, 1, &mut |_| ()).unwrap();
         let mut models = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
         let rows = rows(&state, &models, now);
-        models.ranker = Some(LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap());
+        models.ranker = Some(FittedRanker::Logistic(
+            LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap(),
+        ));
         World { state, models, now }
     })
 }
@@ -113,9 +115,9 @@ impl Ranker for Faulty {
     ) -> Result<(), StageError> {
         match self {
             Self::Late => Err(StageError::Timeout),
-            Self::Short => LogisticRanker.score(request, &candidates[1..], budget, scratch),
+            Self::Short => FeatureRanker.score(request, &candidates[1..], budget, scratch),
             Self::NaN { every } => {
-                LogisticRanker.score(request, candidates, budget, scratch)?;
+                FeatureRanker.score(request, candidates, budget, scratch)?;
                 scratch.scores_mut().iter_mut().step_by(*every).for_each(|score| *score = f32::NAN);
                 Ok(())
             }

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
-use shortlist_ranking::LogisticConfig;
 use shortlist_retrieval::IndexConfig;
 use shortlist_types::InvalidInput;
 
+use crate::ranker_config::RankerConfig;
 use crate::retrieval::RetrievalConfig;
 
 /// `[training]`: how a bundle is made from the log.
@@ -26,7 +26,7 @@ pub struct TrainingConfig {
     /// Neighbour index.
     pub index: IndexConfig,
     /// Second stage.
-    pub ranker: LogisticConfig,
+    pub ranker: RankerConfig,
 }
 
 /// The form in a file.
@@ -41,7 +41,7 @@ struct Unchecked {
     random_per_decision: usize,
     retrieval: RetrievalConfig,
     index: IndexConfig,
-    ranker: LogisticConfig,
+    ranker: RankerConfig,
 }
 
 impl Default for Unchecked {
@@ -55,7 +55,7 @@ impl Default for Unchecked {
             random_per_decision: 10,
             retrieval: RetrievalConfig::default(),
             index: IndexConfig::default(),
-            ranker: LogisticConfig::default(),
+            ranker: RankerConfig::default(),
         }
     }
 }

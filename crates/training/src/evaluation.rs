@@ -4,7 +4,6 @@ use std::sync::Arc;
 use shortlist_embedding::EncoderScratch;
 use shortlist_evaluation::{auc, bootstrap_difference, bootstrap_mean, log_loss, ndcg_at_k, recall_at_k};
 use shortlist_features::FeatureState;
-use shortlist_ranking::probability;
 use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Request, Scratch};
 use shortlist_store::{LogReader, Store};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx};
@@ -128,6 +127,11 @@ impl Evaluation<'_> {
         self.report(&asked, state.catalog().len())
     }
 
+    /// What the ranker's score says of the outcome.
+    fn probability(&self, score: f32) -> f32 {
+        self.models.ranker.as_ref().map_or(0.0, |ranker| ranker.probability(score))
+    }
+
     /// Asks once; none if nothing that the user wanted later could have been shown.
     fn ask(
         &self,
@@ -151,7 +155,7 @@ impl Evaluation<'_> {
             let candidate = &retrieved.candidates[ranked.candidate];
             let stats = state.item_stats(candidate.item);
             Scored {
-                probability: f64::from(probability(ranked.score.get())),
+                probability: f64::from(self.probability(ranked.score.get())),
                 retrieval: candidate.retrieval_score.map_or(f64::MIN, |score| f64::from(score.get())),
                 popularity: stats.map_or(0.0, |stats| stats.popularity(POPULARITY, decision.now)),
                 wanted: truth.contains(&candidate.item),

@@ -87,6 +87,7 @@ impl RowMaker<'_> {
         negatives.truncate(self.config.negatives_per_decision);
         negatives.sort_unstable();
         let weight = all as f32 / negatives.len().max(1) as f32;
+        self.rows.begin_group();
         let kept: HashSet<usize> = negatives.into_iter().collect();
         for (i, item) in candidates.iter().chain(&others).enumerate() {
             let label = decision.wanted_later.contains(item);

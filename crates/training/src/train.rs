@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use shortlist_ranking::LogisticRegression;
 use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
 use shortlist_types::Timestamp;
 
 use crate::evaluation::Evaluation;
 use crate::first_stage::{FirstStage, Setting};
+use crate::fit_ranker::fit_ranker;
 use crate::gate::gate;
 use crate::split::Split;
 use crate::timeline::Timeline;
@@ -64,11 +64,7 @@ pub fn train(
 
     let setting = Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config, seed };
     let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
-    progress.begin("fitting the ranker", None);
-    models.ranker = Some(LogisticRegression::fit(&rows, &config.ranker, &mut |iteration| {
-        progress.at(iteration.number as u64);
-    })?);
-    progress.end(&format!("{} rows", rows.len()));
+    models.ranker = Some(fit_ranker(&rows, &config.ranker, seed, progress)?);
     drop(rows);
 
     let evaluation = Evaluation {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use shortlist_features::feature_names;
-use shortlist_recommender::Bundle;
+use shortlist_recommender::{Bundle, FittedRanker, NetworkRanker};
 use shortlist_store::{BundleId, Registry, Store};
 
 use crate::args::{RegistryArgs, RegistryBundleArgs, RegistryCommand};
@@ -46,7 +46,8 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let id = chosen(&registry, args.id.as_deref())?;
     let bundle = Bundle::load(&registry, &store.reader()?, &id)?;
     let ranker = bundle.models.ranker.as_ref();
-    let weights = ranker.map(|ranker| ranker.coefficients()).unwrap_or_default();
+    let kind = ranker.map(|ranker| ranker.kind());
+    let weights = ranker.and_then(|ranker| ranker.coefficients()).unwrap_or_default();
     let coefficients: Vec<(&str, f64)> = feature_names().zip(weights.iter().copied()).collect();
     if args.registry.json {
         let coefficients: Value =
@@ -56,6 +57,7 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
             "first_stage": bundle.models.blend.config(),
             "provenance": bundle.provenance,
             "report": bundle.report,
+            "ranker": kind.map(|kind| kind.name()),
             "coefficients": coefficients,
         }));
     }
@@ -70,12 +72,29 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
         provenance.code_version,
     ));
     output::line(&serde_json::to_string_pretty(&bundle.report["metrics"])?);
+    if let Some(FittedRanker::Network(network)) = ranker {
+        print_network(network);
+        return Ok(());
+    }
     output::line("logistic regression, log-odds per standard deviation of the feature:");
     output::table(
         &["feature", "weight"],
         coefficients.iter().map(|(name, w)| vec![(*name).to_owned(), format!("{w:+.4}")]),
     );
     Ok(())
+}
+
+fn print_network(network: &NetworkRanker) {
+    let (manifest, tensors) = (network.model.manifest(), network.model.tensors());
+    let weights: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
+    output::line(&format!(
+        "{} over {} features, {weights} numbers, fitted {:?}:",
+        manifest.network.kind,
+        manifest.schema.numbers.len(),
+        manifest.loss,
+    ));
+    let shape = |(rows, columns): (usize, usize)| format!("{rows} x {columns}");
+    output::table(&["tensor", "shape"], tensors.iter().map(|tensor| vec![tensor.name.clone(), shape(tensor.shape)]));
 }
 
 fn promote(args: &RegistryBundleArgs) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::RequestFeatures;
-use shortlist_recommender::{Bundle, Models, Provenance};
+use shortlist_recommender::{Bundle, FittedRanker, Models, Provenance};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::BundleId;
 use shortlist_types::{EmbeddingTable, ItemIdx, LogSeq, Timestamp};
@@ -22,7 +22,8 @@ pub(crate) fn bundle() -> Arc<Bundle> {
     });
     let blend = Blend::of_model(Box::new(IalsModel::of_vectors(&table, &config).unwrap()));
     let first_stage = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
-    let models = Models { ranker: Some(serde_json::from_value(ranker).unwrap()), ..first_stage };
+    let models =
+        Models { ranker: Some(FittedRanker::Logistic(serde_json::from_value(ranker).unwrap())), ..first_stage };
     let provenance = Provenance {
         code_version: "test".to_owned(),
         arithmetic: "test".to_owned(),

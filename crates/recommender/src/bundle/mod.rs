@@ -2,6 +2,7 @@
 
 mod blend_files;
 mod known_users_file;
+mod ranker_files;
 mod tensors;
 mod tower_files;
 
@@ -11,8 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shortlist_embedding::{ContentTower, EmbeddingError};
-use shortlist_features::{FeatureSchema, RequestFeatures};
-use shortlist_ranking::LogisticRegression;
+use shortlist_features::FeatureSchema;
 use shortlist_retrieval::{FrozenIndex, RetrievalError};
 use shortlist_store::{BundleFolder, BundleId, LogReader, Registry, StoreError};
 
@@ -72,7 +72,6 @@ const INDEX: &str = "index.shortlist";
 const ITEM_TOWER: TowerNames = TowerNames { numbers: "item_tower.json", tensors: "item_tower.safetensors" };
 const USER_TOWER: TowerNames = TowerNames { numbers: "user_tower.json", tensors: "user_tower.safetensors" };
 const FEATURES: &str = "features.json";
-const RANKER: &str = "ranker.json";
 const PROVENANCE: &str = "provenance.json";
 const REPORT: &str = "report.json";
 
@@ -101,7 +100,7 @@ impl Bundle {
         provenance: &Provenance,
         report: &impl Serialize,
     ) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
-        let ranker = models.ranker.as_ref().ok_or(BundleError::Missing { file: RANKER })?;
+        let ranker = models.ranker.as_ref().ok_or(BundleError::Missing { file: ranker_files::LOGISTIC })?;
         let mut files = blend_files::write(&models.blend, models.space.as_ref())?;
         files.push((KNOWN_USERS, known_users_file::write(&models.known_users)?));
         if let Some(space) = &models.space {
@@ -114,9 +113,9 @@ impl Bundle {
         for (names, tower) in towers {
             files.extend(tower.map(|tower| tower_files::write(tower, names)).transpose()?.into_iter().flatten());
         }
+        files.extend(ranker_files::write(ranker)?);
         files.extend([
             (FEATURES, to_json(FEATURES, &FeatureSchema::current())?),
-            (RANKER, to_json(RANKER, ranker)?),
             (PROVENANCE, to_json(PROVENANCE, provenance)?),
             (REPORT, to_json(REPORT, report)?),
         ]);
@@ -160,11 +159,7 @@ impl Models {
         if let Some(feature) = schema.first_difference() {
             return Err(BundleError::ForeignFeatures { feature });
         }
-        let ranker: LogisticRegression = files.json(RANKER)?;
-        if ranker.features() != RequestFeatures::width() {
-            let reason = format!("expected {} weights, got {}", RequestFeatures::width(), ranker.features());
-            return Err(BundleError::Malformed { file: RANKER, reason });
-        }
+        let ranker = ranker_files::read(files)?;
         let index = files.index()?;
         let blend = blend_files::read(files, index.as_ref())?;
         let known_users = known_users_file::read(files)?;

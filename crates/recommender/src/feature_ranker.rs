@@ -10,11 +10,11 @@ const SCALE_MIN: usize = 2;
 /// Candidates between two looks at the budget.
 const CHUNK: usize = 64;
 
-/// Orders candidates by the log-odds of logistic regression over the features of the fold.
+/// Orders candidates by what the bundle's fitted model says of the features of the fold.
 #[derive(Debug)]
-pub struct LogisticRanker;
+pub struct FeatureRanker;
 
-impl Ranker for LogisticRanker {
+impl Ranker for FeatureRanker {
     fn name(&self) -> StageName {
         StageName("ranker")
     }
@@ -31,7 +31,7 @@ impl Ranker for LogisticRanker {
         };
         let mut rows = std::mem::take(&mut scratch.rows);
         let complete = feature_rows(request, candidates, &[], budget, &mut rows);
-        let scored = if complete { ranker.score(&rows, &mut scratch.scores) } else { Ok(()) };
+        let scored = if complete { ranker.score(&rows, &mut scratch.scoring, &mut scratch.scores) } else { Ok(()) };
         scratch.rows = rows;
         match scored {
             // The bundle's loader checked the width: the runner sees the missing scores.
