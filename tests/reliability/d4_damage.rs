@@ -68,7 +68,7 @@ pub fn check(form: Form) -> String {
         let at = rng.random_range(0..with_wal.files[1].1.len());
         flip(&with_wal, (1, at), rng.random_range(1..=255), &mut seen);
     }
-    let large = Whole::write(form.pick(2_000, 20_000), false);
+    let large = Whole::write(form.pick(2_000, 5_000), false);
     for _ in 0..form.pick(60, 10_000) {
         let at = rng.random_range(0..large.files[0].1.len());
         flip(&large, (0, at), rng.random_range(1..=255), &mut seen);

@@ -81,3 +81,30 @@ fn what_is_salvaged_is_judged_no_second_time() {
     assert_eq!(target.lock_log().unwrap().append(&[event(3)]).unwrap(), [Appended::Duplicate]);
     assert!(target.reader().unwrap().verify(&mut |_| ()).unwrap().is_whole());
 }
+
+#[test]
+fn a_log_whose_pages_cannot_be_reached_has_an_end() {
+    for table in ["log", "event_ids_in_order", "arrivals"] {
+        let (folder, store, _) = store();
+        store.lock_log().unwrap().append(&events(0..100)).unwrap();
+        store.empty_wal().unwrap();
+        let path = store.dir().join("shortlist.db");
+        let root: i64 = {
+            let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+            Connection::open(&path).unwrap().query_row(sql, [table], |row| row.get(0)).unwrap()
+        };
+        let mut bytes = fs_err::read(&path).unwrap();
+        // The kind of the page that all others hang from.
+        bytes[(usize::try_from(root).unwrap() - 1) * 4_096] = 77;
+        fs_err::write(&path, bytes).unwrap();
+        assert!(store.lock_log().is_err(), "{table}");
+        let Ok(report) = store.reader().unwrap().verify(&mut |_| ()) else { continue };
+        assert!(!report.is_whole(), "{table}");
+        if table == "log" {
+            assert_eq!((report.damaged, report.damages[0]), (100, (LogSeq(1), RecordDamage::Unreadable)));
+            let target = Store::open_or_create(folder.path().join("saved")).unwrap();
+            let salvaged = store.reader().unwrap().salvage(&target, &mut |_| ()).unwrap();
+            assert_eq!((salvaged.whole, salvaged.lost), (0, 100));
+        }
+    }
+}

@@ -102,15 +102,38 @@ impl LogReader {
     ) -> Result<(), StoreError> {
         let mut position = self.start()?;
         let mut is_known = true;
-        while let Some(found) = self.find(position, is_known)? {
+        loop {
             let log_seq = position.log_seq.next();
+            let found = match self.find(position, is_known)? {
+                Ok(found) => found,
+                Err(damage) => {
+                    let next = self.next_readable(position.log_seq)?;
+                    let Some(next) = next else { return self.end(position.log_seq, damage, each) };
+                    // What stands right there cannot be read after all: it alone.
+                    Found::Damaged(damage, LogSeq(next.0 - 1).max(log_seq))
+                }
+            };
             (position, is_known) = match &found {
                 Found::Whole(next, _) | Found::Unchecked(next, _) => (*next, true),
                 Found::Damaged(_, last) => (LogHead { log_seq: *last, chain: 0 }, false),
             };
             each(log_seq, found)?;
         }
-        Ok(())
+    }
+
+    /// Behind `position` nothing can be read: the log ends there, or what the other tables speak of is lost,
+    /// and at least the record that cannot be read.
+    fn end(
+        &self,
+        position: LogSeq,
+        damage: RecordDamage,
+        each: &mut dyn FnMut(LogSeq, Found) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (next, noted) = (position.next(), self.noted().unwrap_or_default());
+        if damage == RecordDamage::Missing && noted <= position {
+            return Ok(());
+        }
+        each(next, Found::Damaged(damage, noted.max(next)))
     }
 
     /// The first record after `position` that can be reached.
@@ -119,26 +142,17 @@ impl LogReader {
         let next =
             self.connection().prepare_cached(sql)?.query_row([bound(position)], |row| row.get::<_, Option<i64>>(0));
         match next {
-            Ok(next) => Ok(next.map(|next| LogSeq(next.cast_unsigned()))),
-            Err(error) if is_damage(&error) => {
-                let near = (1..=LOOKED_AHEAD_MAX).map(|step| LogSeq(position.0.saturating_add(step)));
-                Ok(near.into_iter().find(|log_seq| self.row_exists(*log_seq)))
-            }
-            Err(error) => Err(error.into()),
+            Ok(None) => return Ok(None),
+            Ok(Some(next)) if next > bound(position) => return Ok(Some(LogSeq(next.cast_unsigned()))),
+            // Pages out of order lead back.
+            Ok(Some(_)) => {}
+            Err(error) if is_damage(&error) => {}
+            Err(error) => return Err(error.into()),
         }
-    }
-
-    /// The gap behind `before`, up to the next record that can be reached, or to the last one that the other
-    /// tables speak of; none at the end of a log that is whole there.
-    fn gap(&self, before: LogSeq, damage: RecordDamage) -> Result<Option<Found>, StoreError> {
-        let last = match self.next_readable(before)? {
-            // What stands there cannot be read after all: it alone.
-            Some(next) if next == before.next() => next,
-            Some(next) => LogSeq(next.0 - 1),
-            None => self.noted().unwrap_or_default(),
-        };
-        let is_end = last <= before && damage == RecordDamage::Missing;
-        Ok((!is_end).then_some(Found::Damaged(damage, last.max(before.next()))))
+        // One transaction for all: to begin one takes longer than to look.
+        let _snapshot = self.connection().unchecked_transaction()?;
+        let near = (1..=LOOKED_AHEAD_MAX).map(|step| LogSeq(position.0.saturating_add(step)));
+        Ok(near.into_iter().find(|log_seq| self.row_exists(*log_seq)))
     }
 
     fn row_exists(&self, log_seq: LogSeq) -> bool {
@@ -146,19 +160,19 @@ impl LogReader {
         self.connection().prepare_cached(sql).and_then(|mut row| row.exists([bound(log_seq)])).unwrap_or(false)
     }
 
-    /// What is at the position after `before`, if the log goes so far; `is_known` says whether its chain is.
-    fn find(&self, before: LogHead, is_known: bool) -> Result<Option<Found>, StoreError> {
+    /// What is at the position after `before`, or why there is nothing; `is_known` says whether its chain is.
+    fn find(&self, before: LogHead, is_known: bool) -> Result<Result<Found, RecordDamage>, StoreError> {
         let sql = "SELECT log_seq, kind, time, payload, checksum FROM log WHERE log_seq = ?1";
         let mut statement = self.connection().prepare_cached(sql)?;
         let log_seq = before.log_seq.next();
         let mut rows = statement.query([bound(log_seq)])?;
         let row = match rows.next() {
             Ok(Some(row)) => row,
-            Ok(None) => return self.gap(before.log_seq, RecordDamage::Missing),
-            Err(error) if is_damage(&error) => return self.gap(before.log_seq, RecordDamage::Unreadable),
+            Ok(None) => return Ok(Err(RecordDamage::Missing)),
+            Err(error) if is_damage(&error) => return Ok(Err(RecordDamage::Unreadable)),
             Err(error) => return Err(error.into()),
         };
-        Ok(Some(match check(row, before) {
+        Ok(Ok(match check(row, before) {
             Ok(Checked { next, record, .. }) => Found::Whole(next, record),
             Err(RecordDamage::Checksum) if !is_known => unchecked(row, log_seq),
             Err(damage) => Found::Damaged(damage, log_seq),
