@@ -1,6 +1,6 @@
 use shortlist_types::{LogRecord, LogSeq};
 
-use crate::limits::DAMAGES_TOLD_MAX;
+use crate::limits::{DAMAGES_TOLD_MAX, READ_RECORDS_MAX};
 use crate::log::chain::LogHead;
 use crate::log::encoded_record::EncodedRecord;
 use crate::log::event_hash::EventHash;
@@ -102,7 +102,14 @@ impl LogReader {
     ) -> Result<(), StoreError> {
         let mut position = self.start()?;
         let mut is_known = true;
-        loop {
+        let mut snapshot = None;
+        for looked_at in 0_usize.. {
+            if looked_at.is_multiple_of(READ_RECORDS_MAX) {
+                // To begin a transaction takes longer than to look at a record; one that lasts keeps the WAL from
+                // shrinking.
+                drop(snapshot.take());
+                snapshot = Some(self.connection().unchecked_transaction()?);
+            }
             let log_seq = position.log_seq.next();
             let found = match self.find(position, is_known)? {
                 Ok(found) => found,
@@ -119,6 +126,7 @@ impl LogReader {
             };
             each(log_seq, found)?;
         }
+        Ok(())
     }
 
     /// Behind `position` nothing can be read: the log ends there, or what the other tables speak of is lost,
@@ -149,8 +157,6 @@ impl LogReader {
             Err(error) if is_damage(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        // One transaction for all: to begin one takes longer than to look.
-        let _snapshot = self.connection().unchecked_transaction()?;
         let near = (1..=LOOKED_AHEAD_MAX).map(|step| LogSeq(position.0.saturating_add(step)));
         Ok(near.into_iter().find(|log_seq| self.row_exists(*log_seq)))
     }
