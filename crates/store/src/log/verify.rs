@@ -50,7 +50,7 @@ impl LogReader {
     /// Looks at every record, every event id that must be known, and every page of the database, and
     /// goes on behind damage. `progress` hears how far it is.
     ///
-    /// **Cost**: about 2 us per event, and a pass over the file.
+    /// **Cost**: about 5 us per event, and a pass over the file.
     ///
     /// # Errors
     /// The database cannot be read at all.
