@@ -15,6 +15,8 @@ use super::{Form, SEED};
 use crate::harness::{Server, folder, holds, ok, path, run};
 
 const BATCH: usize = 100;
+/// Between two batches: more would outgrow what a life of two seconds can cut.
+const EVERY: Duration = Duration::from_millis(25);
 /// Some thousand events: each life of a server cuts what the ones before it wrote.
 const CONFIG: &str = "[store]\ncheckpoint_records = 1000\nlog_bytes_max = 600000\n";
 
@@ -65,7 +67,10 @@ fn one_life(store: &str, backup: &str, round: usize, rng: &mut ChaCha8Rng, shown
         });
         let writing = scope.spawn(move || {
             let batches = (0..).map(|n| batch(&format!("user-{}", n % 50), &format!("{round}-{n}")));
-            let taken = |batch: &Value| server.post("/v1/events", batch).0 == 200;
+            let taken = |batch: &Value| {
+                std::thread::sleep(EVERY);
+                server.post("/v1/events", batch).0 == 200
+            };
             batches.take_while(|_| !killed.load(Ordering::Relaxed)).filter(taken).collect::<Vec<_>>()
         });
         let copying = scope.spawn(move || {
