@@ -1,6 +1,6 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use shortlist_features::{FeatureState, RequestFeatures};
+use shortlist_features::FeatureState;
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, PipelineConfig, Request, Scratch};
 use shortlist_types::{EmbeddingTable, Timestamp, Unlimited, dot};
@@ -27,13 +27,13 @@ pub(crate) fn fit(
 ) -> anyhow::Result<LogisticRegression> {
     let pipeline = Pipeline::new(PipelineConfig::default());
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
-    let mut rows = TrainingRows::of_numbers(RequestFeatures::width())?;
+    let mut rows = TrainingRows::of_numbers(models.features.width())?;
     let (mut scratch, mut buffer) = (Scratch::default(), Vec::new());
     for user in users.iter().take(USERS_MAX) {
         let request = Request::of(user.id.clone(), K);
         let retrieved = pipeline.retrieve(state, Some(models), &request, now, &Unlimited, &mut scratch)?;
         retrieved.feature_rows(&[], &mut buffer);
-        let of_candidates = buffer.chunks_exact(RequestFeatures::width()).zip(&retrieved.candidates);
+        let of_candidates = buffer.chunks_exact(models.features.width()).zip(&retrieved.candidates);
         for (row, candidate) in of_candidates.step_by(CANDIDATES_PER_ROW) {
             let likeness = table.get(candidate.item).map_or(0.0, |vector| cosine(vector, &user.taste));
             let log_odds = LOG_ODDS_BASE + LOG_ODDS_OF_TASTE * likeness;

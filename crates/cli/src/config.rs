@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use shortlist_features::FeatureSchema;
 use shortlist_gateway::GatewayConfig;
 use shortlist_recommender::PipelineConfig;
 use shortlist_store::StoreConfig;
@@ -33,6 +34,7 @@ pub(crate) enum ConfigError {
 pub(crate) struct Config {
     pub(crate) events: Arc<EventTypes>,
     pub(crate) pipeline: PipelineConfig,
+    pub(crate) features: FeatureSchema,
     pub(crate) training: TrainingConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) store: StoreConfig,
@@ -44,6 +46,7 @@ pub(crate) struct Config {
 struct ConfigFile {
     events: BTreeMap<String, EventType>,
     pipeline: PipelineConfig,
+    features: FeatureSchema,
     training: TrainingConfig,
     gateway: GatewayConfig,
     store: StoreConfig,
@@ -71,7 +74,7 @@ impl Config {
 
     /// What decides what is learned.
     pub(crate) fn learning(&self, seed: u64) -> Settings<'_> {
-        Settings { events: &self.events, pipeline: &self.pipeline, training: &self.training, seed }
+        Settings { events: &self.events, pipeline: &self.pipeline, features: &self.features, training: &self.training, seed }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -81,8 +84,8 @@ impl Config {
         events.extend(std::mem::take(&mut file.events));
         let events =
             EventTypes::parse(events).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?;
-        let ConfigFile { pipeline, training, gateway, store, .. } = file;
-        Ok(Self { events: Arc::new(events), pipeline, training, gateway, store })
+        let ConfigFile { pipeline, features, training, gateway, store, .. } = file;
+        Ok(Self { events: Arc::new(events), pipeline, features, training, gateway, store })
     }
 }
 

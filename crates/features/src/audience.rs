@@ -1,27 +1,45 @@
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use shortlist_types::limits::{AUDIENCE_MAX, LABELS_MAX};
-use shortlist_types::{AttributeValue, Attributes, ItemIdx};
+use shortlist_types::limits::{AUDIENCE_ITEM_MAX, AUDIENCE_MAX, LABELS_MAX};
+use shortlist_types::{AttributeValue, Attributes, ItemIdx, Timestamp};
 
-use crate::LabelIdx;
+use crate::attribute_names::AttributeNames;
 use crate::catalog::DESCRIPTIVE;
 use crate::checkpoint::in_order;
+use crate::portable_math::ln;
+use crate::{HalfLife, LabelIdx, Tally};
 
-/// Weight of the item's general popularity against what one kind of user did, in users.
-const PRIOR_USERS: f64 = 20.0;
+/// Wishes that a count and its expectation both start with: rare items stay near 0.
+const PRIOR: f64 = 2.0;
 
-/// Which kinds of users want which items: counts per item and user attribute text.
+/// Which kinds of users want which items: for each attribute text of users, how often those who carry it
+/// wanted each item, and each attribute text of items.
 ///
-/// Bounded: at most 4,000,000 counts, about 40 bytes each; pairs beyond them are not counted.
+/// Bounded: at most 1,024 texts of users per item and 4,000,000 counts of items, 8 bytes each; at most 1,000,000
+/// pairs of texts, about 70 bytes each. What comes beyond is not counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Audience {
     #[serde(with = "in_order")]
     labels: HashMap<String, LabelIdx>,
-    /// Per label: users with it who wanted something, once per item.
-    totals: Vec<u32>,
+    attributes: AttributeNames,
+    /// Per label: its attribute, and the wishes of users with it, once per item.
+    totals: Vec<(u16, Tally)>,
+    /// Per item: counts by label of its users, ascending.
+    by_item: Vec<Vec<(LabelIdx, u32)>>,
+    counts: usize,
+    /// Wishes of users with one text for items with another, once per item.
     #[serde(with = "in_order")]
-    pairs: HashMap<(ItemIdx, LabelIdx), u32>,
+    by_text: HashMap<(LabelIdx, LabelIdx), Tally, FixedState>,
+}
+
+/// One kind of user, as a request asks about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    label: LabelIdx,
+    /// Wishes of such users.
+    total: f64,
 }
 
 impl Audience {
@@ -42,40 +60,78 @@ impl Audience {
         labels.into()
     }
 
-    /// Counts that a user with these labels wants `item`.
-    pub(crate) fn add(&mut self, item: ItemIdx, labels: &[LabelIdx]) {
+    /// Counts that a user with `labels` wants `item`, which carries `texts`.
+    pub(crate) fn add(&mut self, item: ItemIdx, labels: &[LabelIdx], texts: &[LabelIdx], time: Timestamp) {
+        if labels.is_empty() {
+            return;
+        }
+        if self.by_item.len() <= item.as_usize() {
+            self.by_item.resize_with(item.as_usize() + 1, Vec::new);
+        }
+        let counts = &mut self.by_item[item.as_usize()];
         for label in labels {
-            let has_room = self.pairs.len() < AUDIENCE_MAX;
-            match self.pairs.get_mut(&(item, *label)) {
-                Some(count) => *count = count.saturating_add(1),
-                None if has_room => {
-                    self.pairs.insert((item, *label), 1);
+            self.totals[label.0 as usize].1.add(time);
+            match counts.binary_search_by_key(label, |entry| entry.0) {
+                Ok(position) => counts[position].1 = counts[position].1.saturating_add(1),
+                Err(position) if counts.len() < AUDIENCE_ITEM_MAX && self.counts < AUDIENCE_MAX => {
+                    counts.insert(position, (*label, 1));
+                    self.counts += 1;
                 }
-                None => continue,
+                Err(_) => {}
             }
-            let total = &mut self.totals[label.0 as usize];
-            *total = total.saturating_add(1);
+            for text in texts {
+                let has_room = self.by_text.len() < LABELS_MAX;
+                match self.by_text.get_mut(&(*label, *text)) {
+                    Some(tally) => tally.add(time),
+                    None if has_room => self.by_text.entry((*label, *text)).or_default().add(time),
+                    None => {}
+                }
+            }
         }
     }
 
-    /// Mean over the labels of ln(share of the item among what such users want / its share among what
-    /// everybody wants), smoothed towards 0.
-    pub(crate) fn affinity(&self, item: ItemIdx, item_users: u32, all: u64, labels: &[LabelIdx]) -> f64 {
-        if labels.is_empty() {
+    /// Those of a user's texts that are of `attribute`, or all.
+    pub(crate) fn kinds(&self, labels: &[LabelIdx], attribute: Option<&str>) -> Vec<Kind> {
+        let wanted = attribute.map(|name| self.attributes.find(name));
+        let of = |label: &LabelIdx| {
+            let (attribute, tally) = self.totals.get(label.0 as usize)?;
+            let fits = wanted.is_none_or(|wanted| wanted == Some(*attribute));
+            fits.then(|| Kind { label: *label, total: tally.ever() as f64 })
+        };
+        labels.iter().filter_map(of).collect()
+    }
+
+    /// Mean over `kinds` of ln(wishes of such users for the item / wishes that its `share` of all wishes lets
+    /// expect of them), smoothed towards 0.
+    pub(crate) fn of_item(&self, item: ItemIdx, share: f64, kinds: &[Kind]) -> f64 {
+        let counts = self.by_item.get(item.as_usize()).map_or(&[][..], Vec::as_slice);
+        let count = |label: &LabelIdx| match counts.binary_search_by_key(label, |entry| entry.0) {
+            Ok(position) => f64::from(counts[position].1),
+            Err(_) => 0.0,
+        };
+        mean_log_lift(kinds, share, |kind| count(&kind.label))
+    }
+
+    /// The same for an attribute text of items, at `half_life` or over all time.
+    pub(crate) fn of_text(&self, text: LabelIdx, share: f64, kinds: &[Kind]) -> f64 {
+        mean_log_lift(kinds, share, |kind| {
+            self.by_text.get(&(kind.label, text)).map_or(0.0, |tally| tally.ever() as f64)
+        })
+    }
+
+    /// How much of what such users want of a text is of late: mean over `kinds` of ln(decayed share of the
+    /// text among their wishes / its share among all of them), smoothed towards 0.
+    pub(crate) fn lately_of_text(&self, text: LabelIdx, half_life: HalfLife, now: Timestamp, kinds: &[Kind]) -> f64 {
+        if kinds.is_empty() {
             return 0.0;
         }
-        let everybody = (f64::from(item_users) + 0.5) / (all as f64 + 1.0);
-        let sum: f64 = labels
-            .iter()
-            .map(|label| {
-                let here = self.pairs.get(&(item, *label)).copied().unwrap_or(0);
-                let total = self.totals.get(label.0 as usize).copied().unwrap_or(0);
-                // Smoothed in wishes for this item, so that rare items stay near 0.
-                let expected = everybody * f64::from(total);
-                libm::log((f64::from(here) + PRIOR_USERS * 0.1) / (expected + PRIOR_USERS * 0.1))
-            })
-            .sum();
-        sum / labels.len() as f64
+        let sum: f64 = kinds.iter().map(|kind| {
+            let Some((_, total)) = self.totals.get(kind.label.0 as usize) else { return 0.0 };
+            let here = self.by_text.get(&(kind.label, text)).copied().unwrap_or_default();
+            let expected = total.recent(half_life, now) * here.ever() as f64 / kind.total.max(1.0);
+            ln((here.recent(half_life, now) + PRIOR) / (expected + PRIOR))
+        }).sum();
+        sum / kinds.len() as f64
     }
 
     fn label(&mut self, name: &str, text: &str) -> Option<LabelIdx> {
@@ -85,7 +141,15 @@ impl Audience {
         }
         let label = u32::try_from(self.labels.len()).ok().filter(|n| (*n as usize) < LABELS_MAX).map(LabelIdx)?;
         self.labels.insert(key, label);
-        self.totals.push(0);
+        self.totals.push((self.attributes.number(name), Tally::default()));
         Some(label)
     }
+}
+
+fn mean_log_lift(kinds: &[Kind], share: f64, count: impl Fn(&Kind) -> f64) -> f64 {
+    if kinds.is_empty() {
+        return 0.0;
+    }
+    let sum: f64 = kinds.iter().map(|kind| ln((count(kind) + PRIOR) / (share * kind.total + PRIOR))).sum();
+    sum / kinds.len() as f64
 }

@@ -2,11 +2,12 @@ use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
-use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX, NUMBERS_MAX};
+use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX};
 use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
 
 use crate::AttributeKey;
 use crate::attribute_bitmaps::AttributeBitmaps;
+use crate::attribute_names::AttributeNames;
 use crate::checkpoint::in_order;
 
 /// Number of one attribute text, such as genre = Drama: given at its first appearance.
@@ -32,7 +33,7 @@ pub struct CatalogItem {
     /// Its attribute texts, ascending.
     pub(crate) labels: Box<[LabelIdx]>,
     /// Its numeric attributes: (number of the attribute, compressed value).
-    pub(crate) numbers: Box<[(u32, f32)]>,
+    pub(crate) numbers: Box<[(u16, f32)]>,
 }
 
 /// All items that the log ever named. Numbers are given in order of appearance and never reused.
@@ -47,15 +48,18 @@ pub struct Catalog {
     by_attribute: AttributeBitmaps,
     #[serde(with = "in_order")]
     labels: HashMap<String, LabelIdx>,
-    #[serde(with = "in_order")]
-    numbers: HashMap<String, u32>,
+    label_names: AttributeNames,
+    /// Per label: its attribute, numbered by `label_names`.
+    label_attributes: Vec<u16>,
+    /// Of numeric attributes.
+    number_names: AttributeNames,
     spreads: Vec<Spread>,
 }
 
 /// The labels and numbers of one item.
 struct Encoded {
     labels: Box<[LabelIdx]>,
-    numbers: Box<[(u32, f32)]>,
+    numbers: Box<[(u16, f32)]>,
 }
 
 /// Running mean and variance of one numeric attribute (Welford).
@@ -148,6 +152,26 @@ impl Catalog {
         self.labels.len()
     }
 
+    /// The number of the attribute whose texts are called `name`.
+    pub(crate) fn text_attribute(&self, name: &str) -> Option<u16> {
+        self.label_names.find(name)
+    }
+
+    /// The attribute of a text, numbered as by [`Self::text_attribute`].
+    pub(crate) fn attribute_of(&self, label: LabelIdx) -> u16 {
+        self.label_attributes.get(label.0 as usize).copied().unwrap_or(u16::MAX)
+    }
+
+    /// The number of the numeric attribute called `name`.
+    pub(crate) fn number_attribute(&self, name: &str) -> Option<u16> {
+        self.number_names.find(name)
+    }
+
+    /// The number of the text `text` of the attribute `name`; of a bool it is "true" or "false".
+    pub(crate) fn find_label(&self, name: &str, text: &str) -> Option<LabelIdx> {
+        self.labels.get(&label_key(name, text)).copied()
+    }
+
     /// Number of `id`, given now if it is new; `None` when the catalogue is full.
     pub(crate) fn intern(&mut self, id: &ItemId, time: Timestamp) -> Option<ItemIdx> {
         if let Some(index) = self.find(id.as_str()) {
@@ -212,8 +236,8 @@ impl Catalog {
     }
 
     /// How far a numeric attribute's value lies from the mean of the catalogue, in standard deviations.
-    pub(crate) fn standardised(&self, (number, value): (u32, f32)) -> f64 {
-        let Some(spread) = self.spreads.get(number as usize) else { return 0.0 };
+    pub(crate) fn standardised(&self, (number, value): (u16, f32)) -> f64 {
+        let Some(spread) = self.spreads.get(usize::from(number)) else { return 0.0 };
         let variance = spread.squares / spread.count.max(1.0);
         (f64::from(value) - spread.mean) / variance.max(1e-6).sqrt()
     }
@@ -234,34 +258,38 @@ impl Catalog {
         labels.sort_unstable();
         labels.dedup();
         for (number, value) in &numbers {
-            self.spreads[*number as usize].add(f64::from(*value));
+            self.spreads[usize::from(*number)].add(f64::from(*value));
         }
         Encoded { labels: labels.into(), numbers: numbers.into() }
     }
 
     fn label(&mut self, name: &str, text: &str) -> Option<LabelIdx> {
-        let key = format!("{name}\0{text}");
+        let key = label_key(name, text);
         if let Some(label) = self.labels.get(&key) {
             return Some(*label);
         }
         let label = u32::try_from(self.labels.len()).ok().filter(|n| (*n as usize) < LABELS_MAX).map(LabelIdx)?;
         self.labels.insert(key, label);
+        self.label_attributes.push(self.label_names.number(name));
         Some(label)
     }
 
-    fn number(&mut self, name: &str) -> Option<u32> {
-        if let Some(number) = self.numbers.get(name) {
-            return Some(*number);
+    fn number(&mut self, name: &str) -> Option<u16> {
+        let number = self.number_names.number(name);
+        let slot = usize::from(number);
+        if slot == self.spreads.len() {
+            self.spreads.push(Spread::default());
         }
-        let number = u32::try_from(self.spreads.len()).ok().filter(|n| (*n as usize) < NUMBERS_MAX)?;
-        self.numbers.insert(name.to_owned(), number);
-        self.spreads.push(Spread::default());
-        Some(number)
+        (slot < self.spreads.len()).then_some(number)
     }
 }
 
+fn label_key(name: &str, text: &str) -> String {
+    format!("{name}\0{text}")
+}
+
 /// Prices and counts spread over orders of magnitude: their logarithm is what people compare.
-fn compress(value: f64) -> f32 {
+pub(crate) fn compress(value: f64) -> f32 {
     #[allow(clippy::cast_possible_truncation)] // a logarithm of a finite f64 fits into f32
     let compressed = libm::log1p(value.abs()).copysign(value) as f32;
     compressed

@@ -10,7 +10,7 @@ use crate::FeatureState;
 
 /// Raised with every change of what the fold computes or keeps; a test holds it. A state of another
 /// number is not read: the log gives it again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why bytes are not a state.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +84,12 @@ impl Write for Sink<'_> {
 /// Maps in order of key, so that equal ones give equal bytes.
 pub(crate) mod in_order {
     use std::collections::HashMap;
-    use std::hash::Hash;
+    use std::hash::{BuildHasher, Hash};
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<K: Ord + Serialize, V: Serialize, S: Serializer>(
-        map: &HashMap<K, V>,
+    pub(crate) fn serialize<K: Ord + Serialize, V: Serialize, H, S: Serializer>(
+        map: &HashMap<K, V, H>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let mut entries: Vec<_> = map.iter().collect();
@@ -97,10 +97,11 @@ pub(crate) mod in_order {
         serializer.collect_map(entries)
     }
 
-    pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<HashMap<K, V>, D::Error>
+    pub(crate) fn deserialize<'de, K, V, H, D>(deserializer: D) -> Result<HashMap<K, V, H>, D::Error>
     where
         K: Eq + Hash + Deserialize<'de>,
         V: Deserialize<'de>,
+        H: BuildHasher + Default,
         D: Deserializer<'de>,
     {
         HashMap::deserialize(deserializer)

@@ -7,8 +7,8 @@ use shortlist_types::limits::POPULAR_MAX;
 
 /// The most popular items, kept up to date with every event.
 ///
-/// Decayed counters of one half-life keep their order as time goes by (see
-/// [`crate::DecayedCounter::order`]), and an item moves only when somebody wants it; so the board is
+/// Decayed counts of one half-life keep their order as time goes by (see
+/// [`crate::Tally::order`]), and an item moves only when somebody wants it; so the board is
 /// exact without ever looking at the other items. **Cost**: O(log 1,000) per event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Leaderboard {

@@ -10,23 +10,29 @@
 
 mod attribute_bitmaps;
 mod attribute_key;
+mod attribute_names;
 mod audience;
 mod catalog;
 mod checkpoint;
-mod decayed_counter;
-mod feature;
+mod half_life;
 mod item_stats;
 mod leaderboard;
+mod portable_math;
 mod request_features;
+mod schema;
+mod seen_items;
 mod state;
+mod tally;
+mod text_stats;
 mod user_state;
 
 pub use attribute_key::AttributeKey;
 pub use catalog::{Catalog, CatalogItem, LabelIdx};
 pub use checkpoint::StateError;
-pub use decayed_counter::DecayedCounter;
-pub use feature::{FEATURES, FeatureSchema, feature_names};
+pub use half_life::HalfLife;
 pub use item_stats::ItemStats;
-pub use request_features::{RequestFeatures, RetrievalSignals};
+pub use request_features::{CandidateList, CandidateSignals, RequestFeatures};
+pub use schema::{About, FeatureKind, FeatureSchema, SIMILAR_MAX, Take, TimePart, Weekday};
 pub use state::{FeatureState, FoldError};
+pub use tally::Tally;
 pub use user_state::{Action, Opinion, UserItem, UserState};

@@ -1,12 +1,17 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use shortlist_types::limits::{FOLD_IN_MAX, SHOWN_MAX, USER_ITEMS_MAX};
-use shortlist_types::{Attributes, EventType, ItemIdx, Outcome, Timestamp};
+use shortlist_types::limits::{FOLD_IN_MAX, SHOWN_MAX};
+use shortlist_types::{Attributes, EventType, EventTypeIdx, ItemIdx, Outcome, Timestamp};
 
-use crate::LabelIdx;
+use crate::seen_items::SeenItems;
+use crate::{LabelIdx, Tally};
 
-/// What one user did with one item, summed up. 32 bytes.
+/// Entries by which a user's list grows, or an eighth of it: most users have few, and doubling would leave
+/// half of their memory empty.
+const ENTRIES_AT_ONCE: usize = 8;
+
+/// What one user did with one item, summed up. 24 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UserItem {
     /// The item.
@@ -14,12 +19,12 @@ pub struct UserItem {
     /// How much it says about his taste: the greatest interest of his positive events, or what the
     /// last negative one left of it. Zero when it says nothing.
     pub interest: f32,
-    /// His last word on it.
-    pub opinion: Opinion,
     /// When he last did something with it.
     pub time: Timestamp,
-    /// Until when it is not to be recommended again.
-    pub seen_until: Timestamp,
+    /// What he did then.
+    pub event_type: EventTypeIdx,
+    /// His last word on it.
+    pub opinion: Opinion,
 }
 
 /// A user's last word on an item.
@@ -39,7 +44,9 @@ pub struct Action<'a> {
     /// With which item.
     pub item: ItemIdx,
     /// Of which type.
-    pub event_type: &'a EventType,
+    pub event_type: EventTypeIdx,
+    /// How events of that type are read.
+    pub kind: &'a EventType,
     /// With which value.
     pub value: Option<f32>,
     /// When.
@@ -59,7 +66,8 @@ pub(crate) enum Change {
     Repeated,
 }
 
-/// All that is known of one user. Bounded: 32 bytes per item he touched, up to 10,000 items.
+/// All that is known of one user. Bounded: the latest thing he did with each of the last 1,000 items, what
+/// he has seen, compressed, and his latest 100 impressions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct UserState {
     pub(crate) attributes: Attributes,
@@ -68,8 +76,13 @@ pub struct UserState {
     pub(crate) labels: Box<[LabelIdx]>,
     /// In ascending order of item.
     items: Vec<UserItem>,
+    seen: SeenItems,
     /// Latest impressions, oldest first.
-    shown: VecDeque<(ItemIdx, Timestamp)>,
+    shown: VecDeque<ItemIdx>,
+    wanted: Tally,
+    unwanted: Tally,
+    /// Time of his latest event.
+    latest: Option<Timestamp>,
 }
 
 impl UserState {
@@ -83,7 +96,7 @@ impl UserState {
         self.described
     }
 
-    /// Everything he touched, in ascending order of item.
+    /// The items that he last did something with, at most 1,000, in ascending order of item.
     pub fn items(&self) -> &[UserItem] {
         &self.items
     }
@@ -93,19 +106,44 @@ impl UserState {
         self.items.is_empty()
     }
 
-    /// What he did with `item`.
+    /// What he did with `item`, if it is one of the last.
     pub fn item(&self, item: ItemIdx) -> Option<&UserItem> {
         self.items.binary_search_by_key(&item, |entry| entry.item).ok().map(|position| &self.items[position])
     }
 
     /// Whether `item` was consumed and must not be recommended at `now`.
     pub fn has_seen(&self, item: ItemIdx, now: Timestamp) -> bool {
-        self.item(item).is_some_and(|entry| entry.seen_until > now)
+        self.seen.contains(item, now)
+    }
+
+    /// The items that must not be recommended at `now`, each once.
+    pub fn seen(&self, now: Timestamp) -> impl Iterator<Item = ItemIdx> {
+        self.seen.iter(now)
     }
 
     /// How often `item` stands among his latest impressions.
     pub fn times_shown(&self, item: ItemIdx) -> usize {
-        self.shown.iter().filter(|(shown, _)| *shown == item).count()
+        self.shown.iter().filter(|shown| **shown == item).count()
+    }
+
+    /// His latest impressions.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = ItemIdx> {
+        self.shown.iter().copied()
+    }
+
+    /// How often he wanted an item that he had not wanted before.
+    pub fn wanted_tally(&self) -> &Tally {
+        &self.wanted
+    }
+
+    /// How often he turned an item down that he had not turned down before.
+    pub fn unwanted_tally(&self) -> &Tally {
+        &self.unwanted
+    }
+
+    /// Time of his latest event.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.latest
     }
 
     /// The items that say something about his taste, the newest first, at most 1,000: what his vector
@@ -117,6 +155,18 @@ impl UserState {
     /// The items he wants, the newest first, at most 1,000.
     pub fn wanted(&self) -> Vec<&UserItem> {
         self.newest(|entry| entry.opinion == Opinion::Wanted)
+    }
+
+    /// The `most` items that were last wanted, or unwanted; the newest first.
+    pub(crate) fn latest_of(&self, opinion: Opinion, most: usize) -> Vec<&UserItem> {
+        let mut entries: Vec<_> = self.items.iter().filter(|entry| entry.opinion == opinion).collect();
+        let newest_first = |a: &&UserItem, b: &&UserItem| b.time.cmp(&a.time).then(a.item.cmp(&b.item));
+        if entries.len() > most {
+            entries.select_nth_unstable_by(most, newest_first);
+            entries.truncate(most);
+        }
+        entries.sort_by(newest_first);
+        entries
     }
 
     fn newest(&self, keep: impl Fn(&UserItem) -> bool) -> Vec<&UserItem> {
@@ -133,21 +183,32 @@ impl UserState {
     }
 
     pub(crate) fn change(&mut self, action: &Action<'_>) -> Change {
-        let outcome = action.event_type.outcome(action.value);
+        let change = self.change_item(action);
+        match change {
+            Change::Wanted => self.wanted.add(action.time),
+            Change::Unwanted => self.unwanted.add(action.time),
+            Change::Shown | Change::Repeated => {}
+        }
+        self.latest = self.latest.max(Some(action.time));
+        change
+    }
+
+    fn change_item(&mut self, action: &Action<'_>) -> Change {
+        let Action { item, event_type, kind, value, time } = *action;
+        let outcome = kind.outcome(value);
         if outcome == Outcome::Impression {
             if self.shown.len() >= SHOWN_MAX {
                 self.shown.pop_front();
             }
-            self.shown.push_back((action.item, action.time));
+            self.shown.push_back(item);
             return Change::Shown;
         }
-        let entry = self.entry(action.item, action.time);
-        let (before, is_late) = (entry.opinion, action.time < entry.time);
-        entry.time = entry.time.max(action.time);
-        if let Some(until) = action.event_type.seen_until(action.time) {
-            entry.seen_until = entry.seen_until.max(until);
+        let entry = entry(&mut self.items, &self.seen, action);
+        let (before, is_late) = (entry.opinion, time < entry.time);
+        if !is_late {
+            (entry.time, entry.event_type) = (time, event_type);
         }
-        match (outcome, before) {
+        let change = match (outcome, before) {
             (Outcome::Positive(interest), Opinion::Wanted) => {
                 entry.interest = entry.interest.max(interest);
                 Change::Repeated
@@ -162,32 +223,42 @@ impl UserState {
                 if before == Opinion::Unwanted { Change::Repeated } else { Change::Unwanted }
             }
             (Outcome::Impression, _) => Change::Shown,
-        }
-    }
-
-    /// The entry of `item`, made if needed with nothing said yet.
-    fn entry(&mut self, item: ItemIdx, time: Timestamp) -> &mut UserItem {
-        let position = match self.items.binary_search_by_key(&item, |entry| entry.item) {
-            Ok(position) => position,
-            Err(mut position) => {
-                if self.items.len() >= USER_ITEMS_MAX {
-                    let oldest = self.oldest();
-                    self.items.remove(oldest);
-                    position -= usize::from(oldest < position);
-                }
-                let never = Timestamp::MIN;
-                let entry = UserItem { item, interest: 0.0, opinion: Opinion::None, time, seen_until: never };
-                self.items.insert(position, entry);
-                position
-            }
         };
-        &mut self.items[position]
+        match kind.seen_until(time) {
+            Some(_) if kind.seen_days.is_none() => self.seen.add(item),
+            Some(until) => self.seen.add_until(item, until),
+            None => {}
+        }
+        change
     }
+}
 
-    fn oldest(&self) -> usize {
-        let by_age = self.items.iter().enumerate().min_by_key(|(_, entry)| (entry.time, entry.item));
-        by_age.map_or(0, |(position, _)| position)
-    }
+/// The entry of the action's item, made if needed with nothing said yet. An item that he has seen and whose
+/// entry gave way to later ones counts as wanted: he is not counted among those who want it a second time.
+fn entry<'a>(items: &'a mut Vec<UserItem>, seen: &SeenItems, action: &Action<'_>) -> &'a mut UserItem {
+    let Action { item, event_type, time, .. } = *action;
+    let position = match items.binary_search_by_key(&item, |entry| entry.item) {
+        Ok(position) => position,
+        Err(mut position) => {
+            if items.len() >= FOLD_IN_MAX {
+                let oldest = oldest(items);
+                items.remove(oldest);
+                position -= usize::from(oldest < position);
+            }
+            if items.len() == items.capacity() {
+                items.reserve_exact(ENTRIES_AT_ONCE.max(items.len() / ENTRIES_AT_ONCE));
+            }
+            let opinion = if seen.contains_for_good(item) { Opinion::Wanted } else { Opinion::None };
+            items.insert(position, UserItem { item, interest: 0.0, time, event_type, opinion });
+            position
+        }
+    };
+    &mut items[position]
+}
+
+fn oldest(items: &[UserItem]) -> usize {
+    let by_age = items.iter().enumerate().min_by_key(|(_, entry)| (entry.time, entry.item));
+    by_age.map_or(0, |(position, _)| position)
 }
 
 #[cfg(test)]
@@ -197,8 +268,9 @@ mod tests {
 
     fn act(user: &mut UserState, item: u32, name: &str, value: Option<f32>, second: i64) -> Change {
         let types = EventTypes::default();
-        let event_type = types.get(types.find(name).unwrap());
-        user.change(&Action { item: ItemIdx(item), event_type, value, time: Timestamp::from_seconds(second).unwrap() })
+        let event_type = types.find(name).unwrap();
+        let (kind, time) = (types.get(event_type), Timestamp::from_seconds(second).unwrap());
+        user.change(&Action { item: ItemIdx(item), event_type, kind, value, time })
     }
 
     #[test]
@@ -242,15 +314,28 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_are_forgotten() {
+    fn memory_is_bounded_and_the_oldest_are_forgotten_but_not_what_was_seen() {
         let mut user = UserState::default();
-        for item in 0..u32::try_from(USER_ITEMS_MAX).unwrap() + 5 {
-            act(&mut user, item, "click", None, i64::from(item));
+        for item in 0..u32::try_from(FOLD_IN_MAX).unwrap() + 5 {
+            assert_eq!(act(&mut user, item, "click", None, i64::from(item)), Change::Wanted);
             act(&mut user, item, "impression", None, i64::from(item));
         }
-        assert_eq!(user.items().len(), USER_ITEMS_MAX);
+        assert_eq!(user.items().len(), FOLD_IN_MAX);
         assert!(user.item(ItemIdx(4)).is_none() && user.item(ItemIdx(5)).is_some());
         assert_eq!(user.shown.len(), SHOWN_MAX);
         assert_eq!(user.wanted().len(), FOLD_IN_MAX);
+        assert!(user.has_seen(ItemIdx(4), Timestamp::EPOCH));
+        assert_eq!(act(&mut user, 4, "like", None, 9_999), Change::Repeated, "he is counted once");
+        assert_eq!(user.wanted_tally().ever(), FOLD_IN_MAX as u64 + 5);
+    }
+
+    #[test]
+    fn the_latest_type_and_time_stand_whatever_comes_late() {
+        let mut user = UserState::default();
+        act(&mut user, 1, "like", None, 10);
+        act(&mut user, 1, "view", None, 5);
+        let types = EventTypes::default();
+        let entry = user.item(ItemIdx(1)).unwrap();
+        assert_eq!((types.name(entry.event_type), entry.time), ("like", Timestamp::from_seconds(10).unwrap()));
     }
 }

@@ -27,6 +27,8 @@ pub struct Answer {
 pub struct Decided {
     /// All candidates, in retrieval order.
     pub candidates: Vec<ServedCandidate>,
+    /// [`shortlist_features::FeatureSchema::fingerprint`] of the ranker's features.
+    pub feature_schema: u64,
     /// What the ranker read, row by row in the order of the candidates; empty where it was not asked.
     pub features: Vec<f32>,
 }
@@ -55,7 +57,7 @@ pub struct Explanation {
     /// Rank by that score among the candidates, from 0.
     pub retrieval_rank: usize,
     /// What each feature adds to the score, compared with the average training row; largest first.
-    pub contributions: Vec<(&'static str, f32)>,
+    pub contributions: Vec<(String, f32)>,
 }
 
 /// One neighbour in the answer to "what is similar to this item?".

@@ -1,7 +1,7 @@
 use std::num::NonZero;
 
 use shortlist_embedding::{Blend, ContentTower, EncoderScratch, ItemToItemModel, KnownUsers, Taste, TasteScratch};
-use shortlist_features::{FeatureState, UserItem, UserState};
+use shortlist_features::{FeatureSchema, FeatureState, UserItem, UserState};
 use shortlist_retrieval::{FrozenIndex, IndexConfig};
 use shortlist_types::{Embedding, ItemIdx, LogRecord, Score, UserIdx};
 
@@ -21,12 +21,14 @@ pub struct Models {
     pub known_users: KnownUsers,
     /// Places users without events by their attributes; none if no user has any.
     pub user_tower: Option<ContentTower>,
+    /// What the second stage reads.
+    pub features: FeatureSchema,
     /// Second stage; absent only while training, before it is fitted.
     pub ranker: Option<FittedRanker>,
 }
 
 impl Models {
-    /// A first stage alone, its item vectors indexed on all threads. `progress` hears the items done.
+    /// A first stage alone, for a second one that reads the default features, its item vectors indexed on all threads. `progress` hears the items done.
     ///
     /// # Errors
     /// Vectors that an index cannot hold.
@@ -38,7 +40,7 @@ impl Models {
             }
             None => None,
         };
-        Ok(Self { blend, space, known_users: KnownUsers::default(), user_tower: None, ranker: None })
+        Ok(Self { blend, space, known_users: KnownUsers::default(), user_tower: None, features: FeatureSchema::default(), ranker: None })
     }
 
     /// Memory of the first stage in bytes: item vectors, as folded in from and as indexed, and rows.

@@ -313,27 +313,29 @@ impl Retrieved<'_> {
                 (candidate.position, candidate.propensity) = (Some(place), 1.0);
             }
         }
-        Decided { candidates, features }
+        let feature_schema = self.context.models.map_or(0, |models| models.features.fingerprint());
+        Decided { candidates, feature_schema, features }
     }
 
     fn explain(&self, ranked: &Ranked, scratch: &Scratch) -> Explanation {
         let candidate = &self.candidates[ranked.candidate];
         let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
-        let width = shortlist_features::RequestFeatures::width();
-        let row =
-            scratch.rows.get(ranked.candidate * width..(ranked.candidate + 1) * width).filter(|_| ranked.by_ranker);
-        let contributions = ranker.zip(row).and_then(|(ranker, row)| ranker.contributions(row));
+        let schema = self.context.models.map(|models| &models.features).filter(|_| ranked.by_ranker);
+        let named = schema.zip(ranker).and_then(|(schema, ranker)| {
+            let row = scratch.rows.chunks_exact(schema.width()).nth(ranked.candidate)?;
+            Some(named_contributions(schema, &ranker.contributions(row)?))
+        });
         Explanation {
             retrieval_score: candidate.retrieval_score,
             retrieval_rank: ranked.candidate,
-            contributions: contributions.map(|values| named_contributions(&values)).unwrap_or_default(),
+            contributions: named.unwrap_or_default(),
         }
     }
 
     /// Writes the feature row of every candidate and of `others`, eligible items that retrieval did
     /// not return, as the ranker would read them.
     ///
-    /// **Shapes**: (candidates + others) x [`shortlist_features::RequestFeatures::width`], row-major.
+    /// **Shapes**: (candidates + others) x [`shortlist_features::FeatureSchema::width`], row-major.
     pub fn feature_rows(&self, others: &[ItemIdx], rows: &mut Vec<f32>) {
         let others = self.score(others.to_vec(), &[]);
         feature_rows(&self.context, &self.candidates, &others, &Unlimited, rows);

@@ -1,5 +1,5 @@
 use shortlist_types::limits::{EXCLUDE_MAX, K_MAX, RECENT_MAX};
-use shortlist_types::{InvalidInput, ItemId, Timestamp, UserId};
+use shortlist_types::{Attributes, InvalidInput, ItemId, Timestamp, UserId};
 
 /// The surface of a request that names none.
 pub const DEFAULT_SURFACE: &str = "home";
@@ -15,6 +15,8 @@ pub struct Request {
     pub exclude: Vec<ItemId>,
     /// What the user did just now and the log does not hold, oldest first.
     pub recent: Vec<RecentEvent>,
+    /// What the caller knows of the moment, such as the device: features may read it.
+    pub context: Attributes,
     /// Whether each item comes with its reasons.
     pub explain: bool,
     /// Whether the answer keeps what it was decided by, for the served log.
@@ -35,9 +37,17 @@ pub struct RecentEvent {
 }
 
 impl Request {
-    /// The plain question of one user.
-    pub fn of(user_id: UserId, k: usize) -> Self {
-        Self { user_id: Some(user_id), k, exclude: Vec::new(), recent: Vec::new(), explain: false, keep: false }
+    /// The plain question of one user, or of nobody that is known.
+    pub fn of(user_id: impl Into<Option<UserId>>, k: usize) -> Self {
+        Self {
+            user_id: user_id.into(),
+            k,
+            exclude: Vec::new(),
+            recent: Vec::new(),
+            context: Attributes::default(),
+            explain: false,
+            keep: false,
+        }
     }
 
     /// Checks the sizes.

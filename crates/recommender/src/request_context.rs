@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use shortlist_embedding::{Taste, TasteScratch};
 use shortlist_features::{Action, FeatureState, UserState};
-use shortlist_types::{InvalidInput, ItemIdx, Timestamp};
+use shortlist_types::{Attributes, InvalidInput, ItemIdx, Timestamp};
 
 use crate::{Filter, Models, Request};
 
@@ -16,6 +16,8 @@ pub struct RequestContext<'a> {
     pub user: Cow<'a, UserState>,
     /// His taste, if he wants anything that the bundle knows.
     pub taste: Option<Taste>,
+    /// What the caller knows of the moment.
+    pub context: Attributes,
     /// The time of the request.
     pub now: Timestamp,
     /// How many items were asked for.
@@ -43,7 +45,8 @@ impl<'a> RequestContext<'a> {
         let taste = models.and_then(|models| models.taste(number, &user, scratch));
         let mut excluded: Vec<_> = request.exclude.iter().filter_map(|id| state.catalog().find(id.as_str())).collect();
         excluded.sort_unstable();
-        Ok(Self { state, models, user, taste, now, k: request.k, excluded, filters })
+        let context = request.context.clone();
+        Ok(Self { state, models, user, taste, context, now, k: request.k, excluded, filters })
     }
 
     /// Whether every filter lets `item` through.
@@ -66,7 +69,7 @@ fn user_with_recent<'a>(
         let event_type = types.resolve(&event.event_type).map_err(|error| error.within(format!("recent[{i}]")))?;
         let Some(item) = state.catalog().find(event.item_id.as_str()) else { continue };
         let time = event.timestamp.unwrap_or(now);
-        user.to_mut().apply(&Action { item, event_type: types.get(event_type), value: event.value, time });
+        user.to_mut().apply(&Action { item, event_type, kind: types.get(event_type), value: event.value, time });
     }
     Ok(user)
 }

@@ -33,8 +33,10 @@ impl Served<'_> {
             k: u32::try_from(request.k).unwrap_or(u32::MAX),
             exclude: request.exclude,
             recent: recent.collect(),
+            context: request.context,
             degraded: answer.degraded.iter().map(|reason| Degraded::as_str(*reason).to_owned()).collect(),
             candidates: decided.candidates,
+            feature_schema: decided.feature_schema,
             features: decided.features,
         })
     }
@@ -51,6 +53,7 @@ pub(crate) fn question_of(served: &ServedRequest) -> Request {
         k: served.k as usize,
         exclude: served.exclude.clone(),
         recent: recent.collect(),
+        context: served.context.clone(),
         explain: false,
         keep: false,
     }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use shortlist_store::{ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig};
+use shortlist_store::{ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig, StoreError};
 use shortlist_types::{ItemIdx, LogSeq, RequestId, UserId};
 use support::store;
 
@@ -26,8 +26,10 @@ fn request(n: u32, user: &str) -> ServedRequest {
         k: 5,
         exclude: Vec::new(),
         recent: Vec::new(),
+        context: shortlist_types::Attributes::default(),
         degraded: Vec::new(),
         candidates: (0..200).map(candidate).collect(),
+        feature_schema: 7,
         features: (0..4_000).map(|i| (n + i) as f32 * 0.1).collect(),
     }
 }
@@ -120,4 +122,20 @@ fn a_share_is_kept() {
     let log = ServedLog::start(&store, &config).unwrap();
     assert!(log.wants(0) && log.wants(u32::MAX / 4 - 1));
     assert!(!log.wants(u32::MAX / 4 + 1) && !log.wants(u32::MAX));
+}
+
+#[test]
+fn rows_of_an_older_format_make_room_and_a_newer_one_is_refused() {
+    let (_folder, store, _) = store();
+    let say = |format: i32| {
+        let file = rusqlite::Connection::open(store.dir().join("served.db")).unwrap();
+        file.pragma_update(None, "user_version", format).unwrap();
+    };
+    keep_all(&start(&store, StoreConfig::default()), [request(1, "u")]);
+    say(1);
+    assert!(store.served().unwrap().is_none());
+    keep_all(&start(&store, StoreConfig::default()), [request(2, "u")]);
+    assert_eq!(store.served().unwrap().unwrap().count().unwrap(), 1);
+    say(99);
+    assert!(matches!(store.served().unwrap_err(), StoreError::NewerFormat { found: 99, .. }));
 }

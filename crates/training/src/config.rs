@@ -21,12 +21,27 @@ pub struct TrainingConfig {
     pub negatives_per_decision: usize,
     /// Eligible items drawn at random per decision, besides.
     pub random_per_decision: usize,
+    /// Days after a decision within which a wish counts as its outcome; none: to the end of the slice.
+    pub label_days: Option<u32>,
+    /// Where the ranker's rows come from.
+    pub rows: RowSource,
     /// First stage.
     pub retrieval: RetrievalConfig,
     /// Neighbour index.
     pub index: IndexConfig,
     /// Second stage.
     pub ranker: RankerConfig,
+}
+
+/// Where the ranker's rows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowSource {
+    /// Decisions of the log, asked again over the state of their moment: every candidate that retrieval returns.
+    #[default]
+    Replayed,
+    /// The served log: what was really shown, by the features that were really read.
+    Served,
 }
 
 /// The form in a file.
@@ -39,6 +54,8 @@ struct Unchecked {
     decisions_max: usize,
     negatives_per_decision: usize,
     random_per_decision: usize,
+    label_days: Option<u32>,
+    rows: RowSource,
     retrieval: RetrievalConfig,
     index: IndexConfig,
     ranker: RankerConfig,
@@ -53,6 +70,8 @@ impl Default for Unchecked {
             decisions_max: 5_000,
             negatives_per_decision: 100,
             random_per_decision: 10,
+            label_days: None,
+            rows: RowSource::default(),
             retrieval: RetrievalConfig::default(),
             index: IndexConfig::default(),
             ranker: RankerConfig::default(),
@@ -75,6 +94,8 @@ impl Unchecked {
             decisions_max: self.decisions_max,
             negatives_per_decision: self.negatives_per_decision,
             random_per_decision: self.random_per_decision,
+            label_days: self.label_days,
+            rows: self.rows,
             retrieval: self.retrieval,
             index: self.index,
             ranker: self.ranker,
@@ -100,6 +121,9 @@ impl TryFrom<Unchecked> for TrainingConfig {
         count("decisions_max", config.decisions_max, 1_000_000)?;
         count("negatives_per_decision", config.negatives_per_decision, 5_000)?;
         count("random_per_decision", config.random_per_decision, 5_000)?;
+        if config.label_days == Some(0) {
+            return Err(InvalidInput::new("label_days", "must be at least 1, or absent"));
+        }
         config.retrieval.check().map_err(|error| error.within("retrieval"))?;
         Ok(config)
     }

@@ -34,13 +34,25 @@ pub(crate) fn evaluation_decisions(slice: &[Step]) -> Vec<Decision> {
             applied += usize::from(step.kind != StepKind::Impression);
             here
         })?;
-        decision_at(&steps, at)
+        decision_at(&steps, at, None)
     });
     in_log_order(decisions.collect(), usize::MAX)
 }
 
-/// Up to `per_user` page starts of each user of the slice, drawn by `seed`, at most `max` in all.
-pub(crate) fn training_decisions(slice: &[Step], per_user: usize, max: usize, seed: u64) -> Vec<Decision> {
+/// Which decisions are drawn from a slice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draw {
+    pub(crate) per_user: usize,
+    /// In all.
+    pub(crate) max: usize,
+    /// Days within which a wish counts.
+    pub(crate) label_days: Option<u32>,
+    pub(crate) seed: u64,
+}
+
+/// Up to so many page starts of each user of the slice.
+pub(crate) fn training_decisions(slice: &[Step], draw: Draw) -> Vec<Decision> {
+    let Draw { per_user, max, label_days, seed } = draw;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut decisions = Vec::new();
     for steps in by_user(slice).into_values() {
@@ -49,19 +61,19 @@ pub(crate) fn training_decisions(slice: &[Step], per_user: usize, max: usize, se
         for stretch in 0..per_user.min(starts.len()) {
             let from = stretch * starts.len() / per_user.min(starts.len());
             let to = ((stretch + 1) * starts.len() / per_user.min(starts.len())).max(from + 1);
-            decisions.extend(decision_at(&steps, starts[random.random_range(from..to)]));
+            decisions.extend(decision_at(&steps, starts[random.random_range(from..to)], label_days));
         }
     }
     decisions.shuffle(&mut random);
     in_log_order(decisions, max)
 }
 
-/// The decision before step `at` of one user; none if he wanted nothing from then on.
-fn decision_at(steps: &[&Step], at: usize) -> Option<Decision> {
+/// The decision before step `at` of one user; none if he wanted nothing from then on, within the label's days.
+fn decision_at(steps: &[&Step], at: usize, label_days: Option<u32>) -> Option<Decision> {
     let step = steps.get(at)?;
-    let later = &steps[at..];
-    let wanted_later: HashSet<_> =
-        later.iter().filter(|step| step.kind == StepKind::Positive).map(|step| step.item).collect();
+    let end = label_days.map(|days| step.time.plus_seconds(i64::from(days) * 86_400));
+    let counts = |later: &&&Step| later.kind == StepKind::Positive && end.is_none_or(|end| later.time < end);
+    let wanted_later: HashSet<_> = steps[at..].iter().filter(counts).map(|step| step.item).collect();
     let decision = Decision { before: step.log_seq, now: step.time, user: step.user, wanted_later };
     (!decision.wanted_later.is_empty()).then_some(decision)
 }
@@ -90,6 +102,10 @@ mod tests {
         Step { log_seq: LogSeq(log_seq), user: UserIdx(user), item: ItemIdx(item), time, kind, page_start }
     }
 
+    fn draw(per_user: usize, max: usize, seed: u64) -> Draw {
+        Draw { per_user, max, label_days: None, seed }
+    }
+
     fn positives(user: u32, n: u64) -> Vec<Step> {
         (1..=n).map(|i| step(i, user, u32::try_from(i).unwrap(), StepKind::Positive, true)).collect()
     }
@@ -109,9 +125,21 @@ mod tests {
         steps[5..9].iter_mut().for_each(|step| step.page_start = false);
         assert_eq!(evaluation_decisions(&steps)[0].before, LogSeq(10));
         for seed in 0..20 {
-            let drawn = training_decisions(&steps, 5, 100, seed);
+            let drawn = training_decisions(&steps, draw(5, 100, seed));
             assert!(drawn.iter().all(|decision| !(6..=9).contains(&decision.before.0)));
         }
+    }
+
+    #[test]
+    fn only_wishes_within_the_labels_days_count() {
+        let mut steps = positives(1, 9);
+        for (day, step) in (0..).zip(&mut steps) {
+            step.time = Timestamp::from_seconds(day * 86_400).unwrap();
+        }
+        let wide = training_decisions(&steps, draw(9, 100, 1));
+        let narrow = training_decisions(&steps, Draw { label_days: Some(2), ..draw(9, 100, 1) });
+        assert_eq!((wide[0].wanted_later.len(), narrow[0].wanted_later.len()), (9, 2));
+        assert_eq!(narrow.last().unwrap().wanted_later.len(), 1);
     }
 
     #[test]
@@ -124,10 +152,10 @@ mod tests {
     #[test]
     fn draws_are_bounded_repeat_by_seed_and_come_in_log_order() {
         let steps: Vec<_> = (0..50).flat_map(|user| positives(user, 9)).collect();
-        let drawn = training_decisions(&steps, 3, 40, 7);
+        let drawn = training_decisions(&steps, draw(3, 40, 7));
         assert_eq!(drawn.len(), 40);
         assert!(drawn.is_sorted_by_key(|decision| decision.before));
-        assert_eq!(drawn, training_decisions(&steps, 3, 40, 7));
-        assert_ne!(drawn, training_decisions(&steps, 3, 40, 8));
+        assert_eq!(drawn, training_decisions(&steps, draw(3, 40, 7)));
+        assert_ne!(drawn, training_decisions(&steps, draw(3, 40, 8)));
     }
 }

@@ -7,6 +7,7 @@ use shortlist_retrieval::RetrievalError;
 use shortlist_store::StoreError;
 use shortlist_types::{InvalidInput, LogSeq, Timestamp};
 
+use crate::served_rows::LeftOut;
 use crate::tuning::TuningError;
 
 /// Why training or evaluation ended without a result. Nothing was published.
@@ -52,6 +53,21 @@ pub enum TrainingError {
          served.db"
     )]
     NothingServed,
+    /// None of the requests that were kept makes a row.
+    #[error(
+        "nothing was served between {from} and {until} that a ranker could learn from: of the requests kept, {} read \
+         other features than [features] names, {} were ranked by no model, and no event carries the request_id of {}; \
+         raise `served_share` of [store] and send events with their request_id, or set `rows = \"replayed\"` in \
+         [training]", .left_out.other_features, .left_out.unranked, .left_out.without_outcome
+    )]
+    NothingServedToLearnFrom {
+        /// Begin of the ranker's slice.
+        from: Timestamp,
+        /// End of it.
+        until: Timestamp,
+        /// Why not.
+        left_out: LeftOut,
+    },
     /// There is no bundle to evaluate.
     #[error("the store has no promoted bundle: run `shortlist train` first")]
     NoBundle,

@@ -9,7 +9,7 @@ use shortlist_store::{LogReader, Store};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx};
 
 use crate::decision::{Decision, evaluation_decisions};
-use crate::replay::replay_to_stops;
+use crate::replay::{Moment, replay_to_stops};
 use crate::report::{Groups, Protocol};
 use crate::rows::K;
 use crate::split::evaluation_start;
@@ -30,7 +30,7 @@ pub fn evaluate_store(
     settings: &Settings<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Bundle, Report), TrainingError> {
-    let Settings { events: event_types, pipeline, training: config, seed } = *settings;
+    let Settings { events: event_types, pipeline, training: config, seed, .. } = *settings;
     let log = store.reader()?;
     let registry = store.registry();
     let id = registry.current()?.ok_or(TrainingError::NoBundle)?;
@@ -95,9 +95,6 @@ struct Scored {
     wanted: bool,
 }
 
-/// Half-life of the popularity that is compared with: the one of the popularity board.
-const POPULARITY: usize = 2;
-
 impl Evaluation<'_> {
     /// Replays from `state` and asks for every decision of the slice.
     pub(crate) fn run(
@@ -117,9 +114,9 @@ impl Evaluation<'_> {
         let mut encoder = EncoderScratch::default();
         let mut follow = |state: &FeatureState, record: &LogRecord| self.models.follow(state, record, &mut encoder);
         self.models.meet_new_items(&state);
-        replay_to_stops(log, &mut state, self.until, &stops, &mut follow, &mut |state, stop| {
+        replay_to_stops(log, &mut state, self.until, &stops, &mut follow, &mut |moment, stop| {
             let decision = &decisions[stop];
-            asked.extend(self.ask(state, decision, warm.contains(&decision.user), &mut scratch)?);
+            asked.extend(self.ask(moment, decision, warm.contains(&decision.user), &mut scratch)?);
             progress.at(stop as u64 + 1);
             Ok(())
         })?;
@@ -135,14 +132,15 @@ impl Evaluation<'_> {
     /// Asks once; none if nothing that the user wanted later could have been shown.
     fn ask(
         &self,
-        state: &FeatureState,
+        moment: &Moment<'_>,
         decision: &Decision,
         warm: bool,
         scratch: &mut Scratch,
     ) -> Result<Option<Asked>, TrainingError> {
+        let state = moment.state;
         let truth = eligible_wanted(state, decision);
         let Some(user) = state.user_id(decision.user).filter(|_| !truth.is_empty()) else { return Ok(None) };
-        let request = Request::of(user.clone(), K);
+        let request = Request { context: moment.context(), ..Request::of(user.clone(), K) };
         let mut retrieved =
             self.pipeline.retrieve(state, Some(self.models), &request, decision.now, &Unlimited, scratch)?;
         let ranked = self.pipeline.rank(&mut retrieved, &Unlimited, scratch);
@@ -157,7 +155,7 @@ impl Evaluation<'_> {
             Scored {
                 probability: f64::from(self.probability(ranked.score.get())),
                 retrieval: candidate.retrieval_score.map_or(f64::MIN, |score| f64::from(score.get())),
-                popularity: stats.map_or(0.0, |stats| stats.popularity(POPULARITY, decision.now)),
+                popularity: stats.map_or(0.0, |stats| stats.popularity(decision.now)),
                 wanted: truth.contains(&candidate.item),
             }
         });

@@ -54,14 +54,7 @@ fn golden_requests(state: &FeatureState, pipeline: &Pipeline, models: &Models, n
     let unknown = UserId::parse("an unknown user of the gate").ok();
     let mut scratch = Scratch::default();
     for user in known.map(Some).chain([unknown]) {
-        let request = Request {
-            user_id: user.clone(),
-            k: K,
-            exclude: Vec::new(),
-            recent: Vec::new(),
-            explain: false,
-            keep: false,
-        };
+        let request = Request::of(user.clone(), K);
         let answer = pipeline.recommend(state, Some(models), &request, now, &Unlimited, &mut scratch);
         let answer = answer.map_err(|error| format!("a golden request was refused: {error}"))?;
         // Few items may be left for a user of a small catalogue, but then all of them come.

@@ -21,6 +21,7 @@ mod replay;
 mod report;
 pub mod retrieval;
 mod rows;
+mod served_rows;
 mod settings;
 mod skew;
 mod split;
@@ -30,7 +31,7 @@ pub mod tuning;
 mod validation_cases;
 
 pub use cold_start::{ColdStartQuestion, ColdStartReport, NewItems, NewUsers, evaluate_cold_start};
-pub use config::TrainingConfig;
+pub use config::{RowSource, TrainingConfig};
 pub use error::TrainingError;
 pub use evaluation::evaluate_store;
 pub use gate::GateDecision;

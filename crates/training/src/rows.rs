@@ -4,14 +4,14 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::EncoderScratch;
-use shortlist_features::{FeatureState, RequestFeatures, feature_names};
+use shortlist_features::FeatureState;
 use shortlist_ranking::{RowSchema, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
 use shortlist_types::{ItemIdx, LogRecord, Unlimited};
 
 use crate::decision::Decision;
 use crate::first_stage::Setting;
-use crate::replay::replay_to_stops;
+use crate::replay::{Moment, replay_to_stops};
 use crate::{Progress, TrainingConfig, TrainingError};
 
 /// The answer length that decisions and evaluation ask for.
@@ -38,7 +38,7 @@ pub(crate) fn training_rows(
         models,
         config: setting.config,
         random: ChaCha8Rng::seed_from_u64(setting.seed),
-        rows: TrainingRows::new(RowSchema::of_numbers(feature_names()).shared())?,
+        rows: TrainingRows::new(RowSchema::of_numbers(models.features.names()).shared())?,
         buffer: Vec::new(),
         scratch: Scratch::default(),
     };
@@ -46,9 +46,9 @@ pub(crate) fn training_rows(
     let mut encoder = EncoderScratch::default();
     let mut follow = |state: &FeatureState, record: &LogRecord| models.follow(state, record, &mut encoder);
     models.meet_new_items(state);
-    replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut follow, &mut |state, stop| {
+    replay_to_stops(setting.log, state, setting.split.ranker_until(), &stops, &mut follow, &mut |moment, stop| {
         progress.at(stop as u64 + 1);
-        maker.add(state, &decisions[stop])
+        maker.add(moment, &decisions[stop])
     })?;
     progress.end(&format!("{} rows from {} decisions", maker.rows.len(), decisions.len()));
     Ok(maker.rows)
@@ -65,9 +65,10 @@ struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    fn add(&mut self, state: &FeatureState, decision: &Decision) -> Result<(), TrainingError> {
+    fn add(&mut self, moment: &Moment<'_>, decision: &Decision) -> Result<(), TrainingError> {
+        let state = moment.state;
         let Some(user) = state.user_id(decision.user) else { return Ok(()) };
-        let request = Request::of(user.clone(), K);
+        let request = Request { context: moment.context(), ..Request::of(user.clone(), K) };
         let retrieved =
             self.pipeline.retrieve(state, Some(self.models), &request, decision.now, &Unlimited, &mut self.scratch)?;
         let candidates: Vec<ItemIdx> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
@@ -95,7 +96,7 @@ impl RowMaker<'_> {
             if is_candidate && !label && !kept.contains(&i) {
                 continue;
             }
-            let width = RequestFeatures::width();
+            let width = self.models.features.width();
             let weight = if is_candidate && !label { weight } else { 1.0 };
             self.rows.push_numbers(&self.buffer[i * width..(i + 1) * width], label, weight)?;
         }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use shortlist_features::FeatureSchema;
 use shortlist_recommender::PipelineConfig;
 use shortlist_types::EventTypes;
 
@@ -13,6 +14,8 @@ pub struct Settings<'a> {
     pub events: &'a Arc<EventTypes>,
     /// The pipeline that is trained for, and evaluated.
     pub pipeline: &'a PipelineConfig,
+    /// What the ranker reads.
+    pub features: &'a FeatureSchema,
     /// How a bundle is made.
     pub training: &'a TrainingConfig,
     /// Seed of everything random.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shortlist_embedding::EncoderScratch;
-use shortlist_features::{FeatureState, feature_names};
+use shortlist_features::{FeatureSchema, FeatureState};
 use shortlist_recommender::{Bundle, BundleError, DurableState, Pipeline, Scratch};
 use shortlist_store::{BundleId, LogReader, ServedRequest, Store, StoreError};
 use shortlist_types::{LogRecord, LogSeq};
@@ -168,16 +168,17 @@ impl Audit<'_> {
             return Ok(());
         };
         let recomputed = self.pipeline.features_of(&self.state, &bundle.models, request, &mut self.scratch)?;
-        self.compare(request, &recomputed);
+        let features = bundle.models.features.clone();
+        self.compare(request, &features, &recomputed);
         Ok(())
     }
 
-    fn compare(&mut self, request: &ServedRequest, recomputed: &[f32]) {
+    fn compare(&mut self, request: &ServedRequest, features: &FeatureSchema, recomputed: &[f32]) {
         self.report.verified += 1;
         self.report.values += request.features.len() as u64;
         // A missing number is none that could be equal.
         let padded = recomputed.iter().copied().chain(std::iter::repeat(f32::NAN));
-        let names: Vec<_> = feature_names().collect();
+        let names: Vec<_> = features.names().collect();
         for (place, (served, recomputed)) in request.features.iter().copied().zip(padded).enumerate() {
             if served.to_bits() == recomputed.to_bits() {
                 continue;

@@ -52,7 +52,7 @@ pub fn train(
     now: Timestamp,
     progress: &mut dyn Progress,
 ) -> Result<Trained, TrainingError> {
-    let Settings { events: event_types, pipeline: pipeline_config, training: config, seed } = *settings;
+    let Settings { events: event_types, pipeline: pipeline_config, features, training: config, seed } = *settings;
     let log = store.reader()?;
     let head = log.head()?;
     let first = DurableState::new(store.clone(), Arc::clone(event_types)).first()?;
@@ -62,7 +62,7 @@ pub fn train(
     let split = Split::of(&timeline, head.log_seq, config)?;
     let pipeline = Pipeline::new(pipeline_config.clone());
 
-    let setting = Setting { log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, config, seed };
+    let setting = Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
     let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
     models.ranker = Some(fit_ranker(&rows, &config.ranker, seed, progress)?);
     drop(rows);

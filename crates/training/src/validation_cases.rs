@@ -24,8 +24,8 @@ pub(crate) fn validation_cases(
     progress.begin("gathering users to compare models on", Some(decisions.len() as u64));
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
     let mut cases = Vec::with_capacity(decisions.len());
-    replay_to_stops(log, state, until, &stops, &mut |_, _| (), &mut |state, stop| {
-        cases.extend(case(state, &decisions[stop]));
+    replay_to_stops(log, state, until, &stops, &mut |_, _| (), &mut |moment, stop| {
+        cases.extend(case(moment.state, &decisions[stop]));
         progress.at(stop as u64 + 1);
         Ok(())
     })?;
@@ -37,8 +37,8 @@ fn case(state: &FeatureState, decision: &Decision) -> Option<Case> {
     let user = state.user_id(decision.user).and_then(|id| state.user(id.as_str()))?;
     let wanted = eligible_wanted(state, decision);
     let mut allowed = state.catalog().recommendable().clone();
-    for entry in user.items().iter().filter(|entry| user.has_seen(entry.item, decision.now)) {
-        allowed.remove(entry.item.0);
+    for item in user.seen(decision.now) {
+        allowed.remove(item.0);
     }
     allowed.optimize();
     let events = user.interests().iter().map(|entry| (entry.item, entry.interest)).collect();

@@ -81,7 +81,7 @@ impl From<EventType> for EventTypeFields {
 }
 
 /// Number of an event type inside one [`EventTypes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventTypeIdx(pub u8);
 
 /// What one event said, after its type and value were read.

@@ -26,11 +26,11 @@ pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const ENTITIES_MAX: usize = u32::MAX as usize - 1;
 /// Most event types in the config; one more is refused when the config is read.
 pub const EVENT_TYPES_MAX: usize = 64;
-/// Items kept per user with what he did with them; beyond it the one touched longest ago is forgotten
-/// and may be recommended again.
+/// Items that a user has seen and that stay hidden from him, the latest at least; those before them are
+/// forgotten and may be recommended again.
 pub const USER_ITEMS_MAX: usize = 10_000;
-/// Wanted items that move a user's vector, newest first; older ones no longer count in fold-in, which
-/// costs time in proportion.
+/// Items kept per user with what he did with them, and wanted items that move his vector, newest first; older
+/// ones no longer count in fold-in, which costs time in proportion.
 pub const FOLD_IN_MAX: usize = 1_000;
 /// Impressions remembered per user, newest kept.
 pub const SHOWN_MAX: usize = 100;
@@ -42,6 +42,10 @@ pub const LABELS_MAX: usize = 1_000_000;
 pub const NUMBERS_MAX: usize = 1_024;
 /// Most (item, user attribute text) pairs that are counted; further ones are not.
 pub const AUDIENCE_MAX: usize = 4_000_000;
+/// Most kinds of users whose wishes are counted per item: those of further ones are not.
+pub const AUDIENCE_ITEM_MAX: usize = 1_024;
+/// Most features of a ranker; a schema with more is refused.
+pub const FEATURES_MAX: usize = 256;
 /// Items on the popularity board; a user who has had them all gets the rest by a full scan.
 pub const POPULAR_MAX: usize = 1_000;
 /// How far the timestamp of an event may lie in the future, in seconds; further is refused, because

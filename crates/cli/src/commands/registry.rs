@@ -1,5 +1,4 @@
 use serde_json::{Value, json};
-use shortlist_features::feature_names;
 use shortlist_recommender::{Bundle, FittedRanker, NetworkRanker};
 use shortlist_store::{BundleId, Registry, Store};
 
@@ -48,7 +47,7 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let ranker = bundle.models.ranker.as_ref();
     let kind = ranker.map(|ranker| ranker.kind());
     let weights = ranker.and_then(|ranker| ranker.coefficients()).unwrap_or_default();
-    let coefficients: Vec<(&str, f64)> = feature_names().zip(weights.iter().copied()).collect();
+    let coefficients: Vec<(&str, f64)> = bundle.models.features.names().zip(weights.iter().copied()).collect();
     if args.registry.json {
         let coefficients: Value =
             coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();

@@ -7,6 +7,7 @@ use shortlist_recommender::{Answer, DEFAULT_SURFACE, Explanation, RecentEvent, R
 use shortlist_types::{InvalidInput, ItemId, Timestamp, UserId};
 use utoipa::ToSchema;
 
+use super::attribute::{AttributeInput, parse_attributes};
 use super::{Moment, finite_f32, k_of};
 
 /// Which k items should this user see now?
@@ -29,6 +30,9 @@ pub struct RecommendRequest {
     #[serde(default)]
     #[schema(max_items = 500)]
     pub recent: Vec<RecentBody>,
+    /// What the caller knows of the moment, such as the device; features may read it. At most 64 attributes.
+    #[serde(default)]
+    pub context: BTreeMap<String, AttributeInput>,
     /// How long the caller waits, in milliseconds. A stage that comes late costs quality, and
     /// `degraded` says so.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
@@ -73,6 +77,7 @@ impl RecommendRequest {
             k: k_of(self.k.as_ref())?,
             exclude: exclude.collect::<Result<_, _>>()?,
             recent: recent.collect::<Result<_, _>>()?,
+            context: parse_attributes("context", self.context)?,
             explain: self.explain,
             keep: false,
         })
@@ -156,8 +161,7 @@ pub struct ExplanationView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Contribution {
     /// Name of the feature.
-    #[schema(value_type = String)]
-    pub feature: &'static str,
+    pub feature: String,
     /// What it adds.
     pub contribution: f32,
 }
@@ -197,7 +201,7 @@ impl From<&Explanation> for ExplanationView {
             retrieval_score: explanation.retrieval_score.map(shortlist_types::Score::get),
             retrieval_rank: count(explanation.retrieval_rank),
             contributions: contributions
-                .map(|&(feature, contribution)| Contribution { feature, contribution })
+                .map(|(feature, contribution)| Contribution { feature: feature.clone(), contribution: *contribution })
                 .collect(),
         }
     }

@@ -9,7 +9,7 @@ use shortlist_types::InvalidInput;
 use crate::api::{AttributeInput, EventBody, ItemBody, Moment, RecentBody, RecommendRequest, SimilarRequest, UserBody};
 
 pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendRequest, InvalidInput> {
-    let v1::RecommendRequest { user_id, surface, k, exclude, recent, deadline_ms, explain } = message;
+    let v1::RecommendRequest { user_id, surface, k, exclude, recent, deadline_ms, explain, context } = message;
     let recent = recent.into_iter().enumerate().map(|(i, event)| {
         let value = event.value.map(|value| number("value", value)).transpose();
         Ok(RecentBody {
@@ -25,6 +25,7 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
         k: k.map(Number::from),
         exclude,
         recent: recent.collect::<Result<_, InvalidInput>>()?,
+        context: attributes("context", context)?,
         deadline_ms: deadline_ms.map(Number::from),
         explain,
     })

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
-use shortlist_features::RequestFeatures;
+use shortlist_features::FeatureSchema;
 use shortlist_recommender::{Bundle, FittedRanker, Models, Provenance};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::BundleId;
@@ -12,7 +12,7 @@ pub(crate) fn bundle() -> Arc<Bundle> {
     let values = (0..25 * 4_u16).map(|i| f32::from(i * 37 % 23) / 11.5 - 1.0).collect();
     let table = EmbeddingTable::parse(4, (0..25).map(ItemIdx).collect(), values).unwrap();
     let config = IalsConfig { dimensions: 4, ..IalsConfig::default() };
-    let width = RequestFeatures::width();
+    let width = FeatureSchema::default().width();
     let ranker = serde_json::json!({
         "features": width,
         "intercept": -1.0,

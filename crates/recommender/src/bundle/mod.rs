@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shortlist_embedding::{ContentTower, EmbeddingError};
-use shortlist_features::FeatureSchema;
+use shortlist_features::{FeatureKind, FeatureSchema};
 use shortlist_retrieval::{FrozenIndex, RetrievalError};
 use shortlist_store::{BundleFolder, BundleId, LogReader, Registry, StoreError};
 
@@ -53,12 +53,6 @@ pub enum BundleError {
     /// The models of the first stage were refused.
     #[error("{BLEND}: {0}")]
     Embedding(#[from] EmbeddingError),
-    /// The ranker reads features that this build does not compute.
-    #[error("the bundle's ranker reads other features than this version computes, first {feature:?}: train again")]
-    ForeignFeatures {
-        /// The first one that differs.
-        feature: String,
-    },
     /// The bundle was trained on another log: its numbers would mean other items.
     #[error("the bundle was trained on another log than this store's: train again on this one")]
     ForeignLog,
@@ -115,7 +109,7 @@ impl Bundle {
         }
         files.extend(ranker_files::write(ranker)?);
         files.extend([
-            (FEATURES, to_json(FEATURES, &FeatureSchema::current())?),
+            (FEATURES, to_json(FEATURES, &models.features)?),
             (PROVENANCE, to_json(PROVENANCE, provenance)?),
             (REPORT, to_json(REPORT, report)?),
         ]);
@@ -126,7 +120,7 @@ impl Bundle {
     /// The index is mapped.
     ///
     /// # Errors
-    /// A missing or malformed file, features that this build does not compute, or
+    /// A missing or malformed file, a feature of a kind that this build does not compute, or
     /// [`BundleError::ForeignLog`].
     pub fn load(registry: &Registry, log: &LogReader, id: &BundleId) -> Result<Self, BundleError> {
         let files = BundleFiles::Published(&registry.open(id)?);
@@ -155,11 +149,9 @@ impl Models {
     }
 
     fn of(files: &BundleFiles<'_>) -> Result<Self, BundleError> {
-        let schema: FeatureSchema = files.json(FEATURES)?;
-        if let Some(feature) = schema.first_difference() {
-            return Err(BundleError::ForeignFeatures { feature });
-        }
-        let ranker = ranker_files::read(files)?;
+        let features: BTreeMap<String, FeatureKind> = files.json(FEATURES)?;
+        let features = FeatureSchema::parse(features).map_err(|error| malformed(FEATURES, &error))?;
+        let ranker = ranker_files::read(files, &features)?;
         let index = files.index()?;
         let blend = blend_files::read(files, index.as_ref())?;
         let known_users = known_users_file::read(files)?;
@@ -174,7 +166,7 @@ impl Models {
             }
         }
         let space = index.map(|index| ItemSpace::new(index).with_tower(item_tower));
-        Ok(Self { blend, space, known_users, user_tower, ranker: Some(ranker) })
+        Ok(Self { blend, space, known_users, user_tower, features, ranker: Some(ranker) })
     }
 }
 

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shortlist_features::{RequestFeatures, feature_names};
+use shortlist_features::FeatureSchema;
 use shortlist_ranking::{ModelManifest, ModelTensor, Platt, Precision, RankingModel};
 
 use super::tensors::{self, Tensors, Values};
@@ -36,25 +36,25 @@ pub(crate) fn write(ranker: &FittedRanker) -> Result<Vec<(&'static str, Vec<u8>)
     Ok(vec![(NETWORK, to_json(NETWORK, &file)?), (WEIGHTS, tensors::write(WEIGHTS, &values)?)])
 }
 
-/// Reads the ranker and looks that it reads the features that this build computes.
-pub(crate) fn read(files: &BundleFiles<'_>) -> Result<FittedRanker, BundleError> {
+/// Reads the ranker and looks that it reads the bundle's features.
+pub(crate) fn read(files: &BundleFiles<'_>, features: &FeatureSchema) -> Result<FittedRanker, BundleError> {
     let ranker = match files.bytes_if_any(NETWORK)? {
         None => FittedRanker::Logistic(files.json(LOGISTIC)?),
-        Some(bytes) => FittedRanker::Network(Box::new(read_network(files, &bytes)?)),
+        Some(bytes) => FittedRanker::Network(Box::new(read_network(files, features, &bytes)?)),
     };
-    let (expected, got) = (RequestFeatures::width(), ranker.features());
+    let (expected, got) = (features.width(), ranker.features());
     if got != expected {
         return Err(malformed(LOGISTIC, &format!("expected {expected} weights, got {got}")));
     }
     Ok(ranker)
 }
 
-fn read_network(files: &BundleFiles<'_>, bytes: &[u8]) -> Result<NetworkRanker, BundleError> {
+fn read_network(files: &BundleFiles<'_>, features: &FeatureSchema, bytes: &[u8]) -> Result<NetworkRanker, BundleError> {
     let NetworkFile { model, calibration, tensors } =
         serde_json::from_slice(bytes).map_err(|error| malformed(NETWORK, &error))?;
     let schema = &model.schema;
-    if !schema.numbers.iter().map(String::as_str).eq(feature_names()) || !schema.categories.is_empty() {
-        return Err(malformed(NETWORK, &"the network reads other features than this version computes: train again"));
+    if !schema.numbers.iter().map(String::as_str).eq(features.names()) || !schema.categories.is_empty() {
+        return Err(malformed(NETWORK, &"the network reads other features than features.json names"));
     }
     if schema.heads.len() != 1 {
         return Err(malformed(NETWORK, &format!("expected one outcome, got {}", schema.heads.len())));

@@ -18,8 +18,9 @@ use crate::{Store, StoreError};
 pub(crate) const FILE: &str = "served.db";
 /// "shsv": how a SQLite file says that it is a served log.
 const APPLICATION_ID: i32 = 0x7368_7376;
-/// The format that this release writes and reads. It changes with [`ServedRequest`].
-const FORMAT: i32 = 1;
+/// The format that this release writes and reads. It changes with [`ServedRequest`]; rows of an older one are
+/// given up: they were made by features that are computed no more.
+const FORMAT: i32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 
 fn path_of(dir: &Path) -> PathBuf {
@@ -31,6 +32,9 @@ fn create(dir: &Path) -> Result<Connection, StoreError> {
     let path = path_of(dir);
     let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if !is_empty(&transaction)? && is_older(&transaction)? {
+        transaction.execute_batch("DROP TABLE served")?;
+    }
     if is_empty(&transaction)? {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -48,7 +52,7 @@ fn open(dir: &Path) -> Result<Option<Connection>, StoreError> {
         return Ok(None);
     }
     let connection = connect(&path, OpenFlags::empty())?;
-    if is_empty(&connection)? {
+    if is_empty(&connection)? || is_older(&connection)? {
         return Ok(None);
     }
     check(&connection, &path)?;
@@ -78,9 +82,19 @@ fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
     Ok(objects == 0)
 }
 
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// The application and the format that a file says it is of.
+fn says(connection: &Connection) -> Result<(i32, i32), StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-    let (application_id, format) = (number("application_id")?, number("user_version")?);
+    Ok((number("application_id")?, number("user_version")?))
+}
+
+fn is_older(connection: &Connection) -> Result<bool, StoreError> {
+    let (application_id, format) = says(connection)?;
+    Ok(application_id == APPLICATION_ID && (1..FORMAT).contains(&format))
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let (application_id, format) = says(connection)?;
     match u32::try_from(format) {
         Ok(found) if application_id == APPLICATION_ID && format > FORMAT => {
             let supported = FORMAT.unsigned_abs();

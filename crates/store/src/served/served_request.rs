@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shortlist_types::{ItemId, ItemIdx, LogSeq, RequestId, Timestamp, UserId};
+use shortlist_types::{Attributes, ItemId, ItemIdx, LogSeq, RequestId, Timestamp, UserId};
 
 use crate::BundleId;
 
@@ -27,10 +27,14 @@ pub struct ServedRequest {
     pub exclude: Vec<ItemId>,
     /// What the user did and the log did not hold.
     pub recent: Vec<ServedRecent>,
+    /// What the caller knew of the moment.
+    pub context: Attributes,
     /// What was less than asked.
     pub degraded: Vec<String>,
     /// All candidates, in retrieval order.
     pub candidates: Vec<ServedCandidate>,
+    /// Fingerprint of the ranker's feature schema: rows of one schema can be learned from together.
+    pub feature_schema: u64,
     /// What the ranker read, row by row in the order of the candidates; empty where it was not asked.
     pub features: Vec<f32>,
 }

@@ -1,0 +1,143 @@
+use std::collections::HashMap;
+
+use shortlist_features::FeatureState;
+use shortlist_ranking::{RowSchema, TrainingRows};
+use shortlist_store::{ServedReader, ServedRequest};
+use shortlist_types::{ItemIdx, LogRecord, LogSeq, Outcome, RequestId};
+
+use crate::first_stage::Setting;
+use crate::replay::replay;
+use crate::{Progress, TrainingError};
+
+/// Most that an item counts that was unlikely to be shown: one lucky draw must not outweigh a thousand rows.
+const WEIGHT_MAX: f32 = 10.0;
+
+/// Makes the ranker's rows from what was really shown in its slice: the served log's features, joined by
+/// `request_id` with what came of it. `state` leaves at the end of the slice.
+///
+/// A row is an item that was shown, its features bit for bit as the ranker read them then; its label is whether
+/// an event with that request's name wanted it before the slice ended; its weight is 1 / propensity. Candidates
+/// that were not shown make no row: nobody said anything about them. Nor does a request that no event names:
+/// perhaps it was never shown.
+pub(crate) fn served_rows(
+    setting: &Setting<'_>,
+    served: Option<ServedReader>,
+    state: &mut FeatureState,
+    progress: &mut dyn Progress,
+) -> Result<TrainingRows, TrainingError> {
+    let served = served.ok_or(TrainingError::NothingServed)?;
+    let mut join = Join { left_out: LeftOut::default(), lists: Vec::new(), by_request: HashMap::new() };
+    let slice = setting.split.ranker_from.0..setting.split.evaluation_from.0;
+    // What a request that began before the slice read may still be told of events in it.
+    let in_slice = |state: &LogSeq| slice.contains(&state.next().0);
+    progress.begin("reading what was served", None);
+    for (log_seq, _) in served.states()?.into_iter().filter(|(state, _)| in_slice(state)) {
+        for request in served.of_state(log_seq)? {
+            join.take(request, setting);
+        }
+    }
+    progress.end(&format!("{} requests", join.lists.len()));
+    progress.begin("joining outcomes", Some(setting.split.ranker_until().0));
+    replay(setting.log, state, setting.split.ranker_until(), &mut |state, log_seq, record| {
+        progress.at(log_seq.0);
+        join.hear(state, record);
+        Ok(())
+    })?;
+    let rows = join.rows(setting)?;
+    progress.end(&format!("{} rows from {} requests", rows.len(), rows.groups().count()));
+    Ok(rows)
+}
+
+/// Requests of the slice that make no rows, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Their ranker read other features than the config names.
+    pub other_features: u64,
+    /// No ranker was asked.
+    pub unranked: u64,
+    /// No event carries their name.
+    pub without_outcome: u64,
+}
+
+/// What one request showed.
+struct ShownList {
+    items: Vec<ItemIdx>,
+    weights: Vec<f32>,
+    /// Row-major.
+    features: Vec<f32>,
+    wanted: Vec<bool>,
+    is_named: bool,
+}
+
+struct Join {
+    lists: Vec<ShownList>,
+    by_request: HashMap<RequestId, usize>,
+    left_out: LeftOut,
+}
+
+impl Join {
+    fn take(&mut self, request: ServedRequest, setting: &Setting<'_>) {
+        let width = setting.features.width();
+        if request.features.is_empty() {
+            self.left_out.unranked += 1;
+            return;
+        }
+        if request.feature_schema != setting.features.fingerprint()
+            || request.features.len() != request.candidates.len() * width
+        {
+            self.left_out.other_features += 1;
+            return;
+        }
+        // Later ones are as good as earlier ones: the first so many are kept.
+        if self.lists.len() >= setting.config.decisions_max {
+            return;
+        }
+        let mut list =
+            ShownList { items: vec![], weights: vec![], features: vec![], wanted: vec![], is_named: false };
+        for (candidate, row) in request.candidates.iter().zip(request.features.chunks_exact(width)) {
+            if candidate.position.is_some() {
+                list.items.push(candidate.item);
+                list.weights.push((1.0 / candidate.propensity.max(f32::MIN_POSITIVE)).min(WEIGHT_MAX));
+                list.features.extend_from_slice(row);
+                list.wanted.push(false);
+            }
+        }
+        self.by_request.insert(request.request_id, self.lists.len());
+        self.lists.push(list);
+    }
+
+    /// Notes what an event says of a list.
+    fn hear(&mut self, state: &FeatureState, record: &LogRecord) {
+        let LogRecord::Event(event) = record else { return };
+        let named = event.request_id.as_ref().and_then(|id| self.by_request.get(id));
+        let Some(list) = named.and_then(|list| self.lists.get_mut(*list)) else { return };
+        list.is_named = true;
+        let types = state.event_types();
+        let Some(kind) = types.find(&event.event_type).map(|kind| types.get(kind)) else { return };
+        if let (Outcome::Positive(_), Some(item)) = (kind.outcome(event.value), state.catalog().find(event.item_id.as_str()))
+            && let Some(position) = list.items.iter().position(|shown| *shown == item)
+        {
+            list.wanted[position] = true;
+        }
+    }
+
+    fn rows(mut self, setting: &Setting<'_>) -> Result<TrainingRows, TrainingError> {
+        let width = setting.features.width();
+        let mut rows = TrainingRows::new(RowSchema::of_numbers(setting.features.names()).shared())?;
+        for list in &self.lists {
+            if !list.is_named {
+                self.left_out.without_outcome += 1;
+                continue;
+            }
+            rows.begin_group();
+            for ((row, wanted), weight) in list.features.chunks_exact(width).zip(&list.wanted).zip(&list.weights) {
+                rows.push_numbers(row, *wanted, *weight)?;
+            }
+        }
+        if rows.is_empty() {
+            let (from, until) = (setting.split.ranker_from_time, setting.split.evaluation_from_time);
+            return Err(TrainingError::NothingServedToLearnFrom { from, until, left_out: self.left_out });
+        }
+        Ok(rows)
+    }
+}
