@@ -95,14 +95,7 @@ impl World {
     /// Makes the world; tells on stderr how long the parts take.
     pub(crate) fn make(size: Size) -> anyhow::Result<Self> {
         let end = wall_clock()?;
-        let mut random = ChaCha8Rng::seed_from_u64(SEED);
-        let catalogue = Catalogue::draw(size.items, &mut random);
-        let mut records = catalogue.records(end)?;
-        let mut users = Vec::new();
-        for number in 0..size.users {
-            users.push(SyntheticUser::draw(number, &catalogue, end, &mut random, &mut records)?);
-        }
-        records.sort_by_key(LogRecord::timestamp);
+        let (records, catalogue, users) = draw(size, end)?;
         let state = fold(&records)?;
         let models = learn(catalogue, &users, &state, size, end)?;
         Ok(Self { size, end, records, state, models })
@@ -136,6 +129,24 @@ impl World {
         tell(&format!("log and bundle written in {:.1} s", started.elapsed().as_secs_f64()));
         Ok(store)
     }
+}
+
+/// The log of a world alone, in order of time, and when it ends.
+pub(crate) fn records(size: Size) -> anyhow::Result<(Vec<LogRecord>, Timestamp)> {
+    let end = wall_clock()?;
+    Ok((draw(size, end)?.0, end))
+}
+
+fn draw(size: Size, end: Timestamp) -> anyhow::Result<(Vec<LogRecord>, Catalogue, Vec<SyntheticUser>)> {
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let catalogue = Catalogue::draw(size.items, &mut random);
+    let mut records = catalogue.records(end)?;
+    let mut users = Vec::new();
+    for number in 0..size.users {
+        users.push(SyntheticUser::draw(number, &catalogue, end, &mut random, &mut records)?);
+    }
+    records.sort_by_key(LogRecord::timestamp);
+    Ok((records, catalogue, users))
 }
 
 fn fold(records: &[LogRecord]) -> anyhow::Result<FeatureState> {

@@ -1,5 +1,6 @@
 mod audit;
 mod evaluate;
+mod features;
 mod store;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
+pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
     StoreCommand, StoreInfoArgs, StoreRestoreArgs,
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     /// Measure how good recommendations are
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
+    /// Look at what the ranker reads
+    #[command(subcommand)]
+    Features(FeaturesCommand),
     /// Show that serving did what training does
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -121,6 +121,15 @@ impl UserState {
         self.seen.iter(now)
     }
 
+    /// Memory of what is known of him but his attributes: in all, and of that for what he has seen, about.
+    pub fn bytes(&self) -> (usize, usize) {
+        let lists = self.items.capacity() * size_of::<UserItem>()
+            + self.shown.capacity() * size_of::<ItemIdx>()
+            + size_of_val(&*self.labels);
+        let seen = self.seen.bytes();
+        (size_of::<Self>() + lists + seen, seen)
+    }
+
     /// How often `item` stands among his latest impressions.
     pub fn times_shown(&self, item: ItemIdx) -> usize {
         self.shown.iter().filter(|shown| **shown == item).count()

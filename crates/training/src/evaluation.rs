@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use shortlist_embedding::EncoderScratch;
@@ -216,7 +216,7 @@ impl Evaluation<'_> {
             candidates: candidates as f64 / asked.len().max(1) as f64,
         };
         let groups = Groups { all: Some(all), warm: self.group(&warm)?, cold: self.group(&cold)? };
-        Ok(Report { metrics, groups, protocol })
+        Ok(Report { metrics, groups, protocol, importance: BTreeMap::new() })
     }
 
     fn group(&self, asked: &[&Asked]) -> Result<Option<GroupReport>, TrainingError> {

@@ -15,6 +15,7 @@ mod first_stage;
 mod fit_first_stage;
 mod fit_ranker;
 mod gate;
+mod importance;
 mod progress;
 mod ranker_config;
 mod replay;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shortlist_evaluation::Interval;
 
@@ -10,6 +12,10 @@ pub struct Report {
     pub groups: Groups,
     /// How the slice was made.
     pub protocol: Protocol,
+    /// Per feature of the ranker, the AUC that is lost when it is shuffled among the training rows; only where the
+    /// rows were at hand.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub importance: BTreeMap<String, f64>,
 }
 
 /// The numbers that one looks at first.

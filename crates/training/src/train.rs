@@ -8,6 +8,7 @@ use crate::evaluation::Evaluation;
 use crate::first_stage::{FirstStage, Setting};
 use crate::fit_ranker::fit_ranker;
 use crate::gate::gate;
+use crate::importance::importance;
 use crate::split::Split;
 use crate::timeline::Timeline;
 use crate::{GateDecision, Progress, Report, Settings, TrainingError};
@@ -64,7 +65,9 @@ pub fn train(
 
     let setting = Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
     let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
-    models.ranker = Some(fit_ranker(&rows, &config.ranker, seed, progress)?);
+    let ranker = fit_ranker(&rows, &config.ranker, seed, progress)?;
+    let importance = importance(&ranker, &rows, seed)?;
+    models.ranker = Some(ranker);
     drop(rows);
 
     let evaluation = Evaluation {
@@ -76,7 +79,7 @@ pub fn train(
         models: &models,
         seed,
     };
-    let report = evaluation.run(&log, state.clone(), progress)?;
+    let report = Report { importance, ..evaluation.run(&log, state.clone(), progress)? };
 
     let provenance = Provenance {
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
