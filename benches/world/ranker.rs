@@ -1,6 +1,6 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use shortlist_features::FeatureState;
+use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, PipelineConfig, Request, Scratch};
 use shortlist_types::{EmbeddingTable, Timestamp, Unlimited, dot};
@@ -28,12 +28,12 @@ pub(crate) fn fit(
     let pipeline = Pipeline::new(PipelineConfig::default());
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut rows = TrainingRows::of_numbers(models.features.width())?;
-    let (mut scratch, mut buffer) = (Scratch::default(), Vec::new());
+    let (mut scratch, mut buffer) = (Scratch::default(), FeatureScratch::default());
     for user in users.iter().take(USERS_MAX) {
         let request = Request::of(user.id.clone(), K);
         let retrieved = pipeline.retrieve(state, Some(models), &request, now, &Unlimited, &mut scratch)?;
         retrieved.feature_rows(&[], &mut buffer);
-        let of_candidates = buffer.chunks_exact(models.features.width()).zip(&retrieved.candidates);
+        let of_candidates = buffer.rows.chunks_exact(models.features.width()).zip(&retrieved.candidates);
         for (row, candidate) in of_candidates.step_by(CANDIDATES_PER_ROW) {
             let likeness = table.get(candidate.item).map_or(0.0, |vector| cosine(vector, &user.taste));
             let log_odds = LOG_ODDS_BASE + LOG_ODDS_OF_TASTE * likeness;

@@ -8,7 +8,6 @@ use shortlist_types::{AttributeValue, Attributes, ItemIdx, Timestamp};
 use crate::attribute_names::AttributeNames;
 use crate::catalog::DESCRIPTIVE;
 use crate::checkpoint::in_order;
-use crate::portable_math::ln;
 use crate::{HalfLife, LabelIdx, Tally};
 
 /// Wishes that a count and its expectation both start with: rare items stay near 0.
@@ -33,6 +32,9 @@ pub(crate) struct Audience {
     #[serde(with = "in_order")]
     by_text: HashMap<(LabelIdx, LabelIdx), Tally, FixedState>,
 }
+
+/// Texts of one user that a request asks about: the product of as many lifts, each below 2^53, is finite.
+const KINDS_MAX: usize = 16;
 
 /// One kind of user, as a request asks about it.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +92,7 @@ impl Audience {
         }
     }
 
-    /// Those of a user's texts that are of `attribute`, or all.
+    /// Those of a user's texts that are of `attribute`, or all; at most 16.
     pub(crate) fn kinds(&self, labels: &[LabelIdx], attribute: Option<&str>) -> Vec<Kind> {
         let wanted = attribute.map(|name| self.attributes.find(name));
         let of = |label: &LabelIdx| {
@@ -98,40 +100,34 @@ impl Audience {
             let fits = wanted.is_none_or(|wanted| wanted == Some(*attribute));
             fits.then(|| Kind { label: *label, total: tally.ever() as f64 })
         };
-        labels.iter().filter_map(of).collect()
+        labels.iter().filter_map(of).take(KINDS_MAX).collect()
     }
 
-    /// Mean over `kinds` of ln(wishes of such users for the item / wishes that its `share` of all wishes lets
-    /// expect of them), smoothed towards 0.
-    pub(crate) fn of_item(&self, item: ItemIdx, share: f64, kinds: &[Kind]) -> f64 {
-        let counts = self.by_item.get(item.as_usize()).map_or(&[][..], Vec::as_slice);
-        let count = |label: &LabelIdx| match counts.binary_search_by_key(label, |entry| entry.0) {
-            Ok(position) => f64::from(counts[position].1),
-            Err(_) => 0.0,
+    /// How many users of which kinds want the item: by label, ascending.
+    pub(crate) fn of_item(&self, item: ItemIdx) -> &[(LabelIdx, u32)] {
+        self.by_item.get(item.as_usize()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Over `kinds`, the product of wishes of such users for the items with a text / wishes that its `share` of
+    /// all wishes lets expect of them, each smoothed towards 1.
+    pub(crate) fn lift_of_text(&self, text: LabelIdx, share: f64, kinds: &[Kind]) -> f64 {
+        let lift = |kind: &Kind| {
+            let here = self.by_text.get(&(kind.label, text)).map_or(0.0, |tally| tally.ever() as f64);
+            (here + PRIOR) / (share * kind.total + PRIOR)
         };
-        mean_log_lift(kinds, share, |kind| count(&kind.label))
+        kinds.iter().map(lift).product()
     }
 
-    /// The same for an attribute text of items, at `half_life` or over all time.
-    pub(crate) fn of_text(&self, text: LabelIdx, share: f64, kinds: &[Kind]) -> f64 {
-        mean_log_lift(kinds, share, |kind| {
-            self.by_text.get(&(kind.label, text)).map_or(0.0, |tally| tally.ever() as f64)
-        })
-    }
-
-    /// How much of what such users want of a text is of late: mean over `kinds` of ln(decayed share of the
-    /// text among their wishes / its share among all of them), smoothed towards 0.
-    pub(crate) fn lately_of_text(&self, text: LabelIdx, half_life: HalfLife, now: Timestamp, kinds: &[Kind]) -> f64 {
-        if kinds.is_empty() {
-            return 0.0;
-        }
-        let sum: f64 = kinds.iter().map(|kind| {
-            let Some((_, total)) = self.totals.get(kind.label.0 as usize) else { return 0.0 };
+    /// How much of what such users want of a text is of late: over `kinds`, the product of the text's decayed
+    /// share of their wishes / its share of all of them, each smoothed towards 1.
+    pub(crate) fn late_lift_of_text(&self, text: LabelIdx, half_life: HalfLife, now: Timestamp, kinds: &[Kind]) -> f64 {
+        let lift = |kind: &Kind| {
+            let Some((_, total)) = self.totals.get(kind.label.0 as usize) else { return 1.0 };
             let here = self.by_text.get(&(kind.label, text)).copied().unwrap_or_default();
             let expected = total.recent(half_life, now) * here.ever() as f64 / kind.total.max(1.0);
-            ln((here.recent(half_life, now) + PRIOR) / (expected + PRIOR))
-        }).sum();
-        sum / kinds.len() as f64
+            (here.recent(half_life, now) + PRIOR) / (expected + PRIOR)
+        };
+        kinds.iter().map(lift).product()
     }
 
     fn label(&mut self, name: &str, text: &str) -> Option<LabelIdx> {
@@ -146,10 +142,13 @@ impl Audience {
     }
 }
 
-fn mean_log_lift(kinds: &[Kind], share: f64, count: impl Fn(&Kind) -> f64) -> f64 {
-    if kinds.is_empty() {
-        return 0.0;
-    }
-    let sum: f64 = kinds.iter().map(|kind| ln((count(kind) + PRIOR) / (share * kind.total + PRIOR))).sum();
-    sum / kinds.len() as f64
+/// Over `kinds`, the product of wishes of such users for an item, among its `counts` / wishes that its `share` of
+/// all wishes lets expect of them, each smoothed towards 1.
+pub(crate) fn lift_of_item(counts: &[(LabelIdx, u32)], share: f64, kinds: &[Kind]) -> f64 {
+    let lift = |kind: &Kind| {
+        let position = counts.binary_search_by_key(&kind.label, |entry| entry.0);
+        let here = position.map_or(0.0, |position| f64::from(counts[position].1));
+        (here + PRIOR) / (share * kind.total + PRIOR)
+    };
+    kinds.iter().map(lift).product()
 }

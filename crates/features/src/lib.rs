@@ -31,7 +31,7 @@ pub use catalog::{Catalog, CatalogItem, LabelIdx};
 pub use checkpoint::StateError;
 pub use half_life::HalfLife;
 pub use item_stats::ItemStats;
-pub use request_features::{CandidateList, CandidateSignals, RequestFeatures};
+pub use request_features::{CandidateList, CandidateSignals, FeatureScratch, RequestFeatures};
 pub use schema::{About, FeatureKind, FeatureSchema, SIMILAR_MAX, Take, TimePart, Weekday};
 pub use state::{FeatureState, FoldError};
 pub use tally::Tally;

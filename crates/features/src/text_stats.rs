@@ -44,6 +44,16 @@ impl TextStats {
             *slot = slot.saturating_add(1);
         }
     }
+
+    /// The share of `text` of these wishes, held away from 0 so that its logarithm is finite.
+    pub(crate) fn share_of(&self, text: &Self) -> f64 {
+        share(text.wanted.ever(), self.wanted.ever() as f64)
+    }
+}
+
+/// `part / total`, held away from 0 so that its logarithm is finite.
+pub(crate) fn share(part: u64, total: f64) -> f64 {
+    (part as f64 + 0.5) / (total + 1.0)
 }
 
 #[cfg(test)]

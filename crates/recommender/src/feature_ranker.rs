@@ -1,4 +1,7 @@
-use shortlist_features::{CandidateList, CandidateSignals, FeatureSchema, RequestFeatures, SIMILAR_MAX};
+use pulp::Arch;
+use shortlist_features::{
+    CandidateList, CandidateSignals, FeatureSchema, FeatureScratch, RequestFeatures, SIMILAR_MAX,
+};
 use shortlist_types::{Budget, ItemIdx, Score, dot};
 
 use crate::{Candidate, Models, Ranker, RequestContext, Scratch, StageError, StageName};
@@ -27,10 +30,9 @@ impl Ranker for FeatureRanker {
         let Some(ranker) = request.models.and_then(|models| models.ranker.as_ref()) else {
             return Err(StageError::WrongLength { expected: candidates.len(), got: 0 });
         };
-        let mut rows = std::mem::take(&mut scratch.rows);
-        let complete = feature_rows(request, candidates, &[], budget, &mut rows);
-        let scored = if complete { ranker.score(&rows, &mut scratch.scoring, &mut scratch.scores) } else { Ok(()) };
-        scratch.rows = rows;
+        let complete = feature_rows(request, candidates, &[], budget, &mut scratch.features);
+        let Scratch { features, scoring, scores, .. } = scratch;
+        let scored = if complete { ranker.score(&features.rows, scoring, scores) } else { Ok(()) };
         match scored {
             // The bundle's loader checked the width: the runner sees the missing scores.
             Err(_) => Err(StageError::WrongLength { expected: candidates.len(), got: 0 }),
@@ -40,7 +42,7 @@ impl Ranker for FeatureRanker {
     }
 }
 
-/// Writes the feature rows of all candidates and of `others`, row-major, told relative to the candidates
+/// Makes the feature rows of all candidates and of `others`, row-major, told relative to the candidates
 /// that the first stage scored; `false` when the budget ended it. Without models there are no rows.
 ///
 /// The same function makes training rows and serves, so the two cannot differ.
@@ -49,20 +51,30 @@ pub(crate) fn feature_rows(
     candidates: &[Candidate],
     others: &[Candidate],
     budget: &dyn Budget,
-    rows: &mut Vec<f32>,
+    scratch: &mut FeatureScratch,
 ) -> bool {
-    rows.clear();
+    scratch.rows.clear();
     let Some(models) = request.models else { return true };
     let similar = LatestItems::of(request, models, candidates);
-    let mut signals = Vec::with_capacity(candidates.len() + others.len());
-    for (place, candidate) in candidates.iter().chain(others).enumerate() {
+    // In two steps: the fetches of all vectors overlap while their lengths are taken.
+    let all = candidates.iter().chain(others);
+    let vectors: Vec<_> = all.clone().map(|candidate| models.vector(candidate.item)).collect();
+    let lengths: Vec<f32> = vectors.iter().map(|vector| vector.as_ref().map_or(0.0, |v| dot(v, v).sqrt())).collect();
+    let mut signals = Vec::with_capacity(vectors.len());
+    for (place, ((candidate, vector), length)) in all.zip(&vectors).zip(lengths).enumerate() {
         if place % CHUNK == 0 && budget.exhausted() {
             return false;
         }
         // Candidates come in retrieval order; an item that was not retrieved ranks where its score
         // would have put it.
         let rank = if place < candidates.len() { place } else { rank_of(candidate, candidates) };
-        signals.push(similar.signals(candidate, u32::try_from(rank).unwrap_or(u32::MAX)));
+        signals.push(CandidateSignals {
+            item: candidate.item,
+            score: candidate.retrieval_score.map_or(similar.least_score, Score::get),
+            rank: u32::try_from(rank).unwrap_or(u32::MAX),
+            known: vector.is_some(),
+            cosines: vector.as_ref().map_or([0.0; SIMILAR_MAX], |vector| similar.cosines(vector, length)),
+        });
     }
     // The scale is that of the items that the models know, which come first: one item that nobody has
     // met must not decide how far the others lie apart.
@@ -70,7 +82,7 @@ pub(crate) fn feature_rows(
     let scale = if known >= SCALE_MIN { known } else { candidates.len() };
     let list = CandidateList { all: &signals, scale, similar_to: similar.count };
     RequestFeatures::new(&models.features, request.state, &request.user, &request.context, request.now)
-        .rows(list, budget, rows)
+        .rows(list, budget, scratch)
 }
 
 /// How many of `candidates`, best first, score above `other`.
@@ -86,8 +98,8 @@ pub(crate) fn named_contributions(schema: &FeatureSchema, contributions: &[f32])
 }
 
 /// The directions of the items that the user wanted last, newest first.
-struct LatestItems<'a> {
-    models: &'a Models,
+struct LatestItems {
+    arch: Arch,
     /// The least retrieval score of the candidates: what an item that no model knows is taken to have, so
     /// that one such item does not stretch the scale on which the others differ.
     least_score: f32,
@@ -97,8 +109,8 @@ struct LatestItems<'a> {
     lanes: Vec<[f32; SIMILAR_MAX]>,
 }
 
-impl<'a> LatestItems<'a> {
-    fn of(request: &RequestContext<'a>, models: &'a Models, candidates: &[Candidate]) -> Self {
+impl LatestItems {
+    fn of(request: &RequestContext<'_>, models: &Models, candidates: &[Candidate]) -> Self {
         let least = candidates.iter().filter_map(|candidate| candidate.retrieval_score).min();
         let least_score = least.map_or(0.0, Score::get);
         let latest = request.user.wanted();
@@ -109,37 +121,32 @@ impl<'a> LatestItems<'a> {
             lanes.iter_mut().zip(vector).for_each(|(lane, x)| lane[count] = x);
             count += 1;
         }
-        Self { models, least_score, count, lanes }
+        Self { arch: Arch::new(), least_score, count, lanes }
     }
 
-    fn signals(&self, candidate: &Candidate, rank: u32) -> CandidateSignals {
-        let vector = self.models.vector(candidate.item);
-        let score = candidate.retrieval_score.map_or(self.least_score, Score::get);
-        let mut signals =
-            CandidateSignals { score, rank, known: vector.is_some(), ..CandidateSignals::unknown(candidate.item) };
-        if let Some(vector) = vector.filter(|_| self.count > 0) {
-            let length = dot(&vector, &vector).sqrt();
-            if length > f32::MIN_POSITIVE {
-                signals.cosines = self.products(&vector).map(|product| product / length);
+    /// The cosine with each of them of a vector of this length; every sum runs in order of dimensions, even ones
+    /// and odd ones apart.
+    fn cosines(&self, vector: &[f32], length: f32) -> [f32; SIMILAR_MAX] {
+        if length <= f32::MIN_POSITIVE {
+            return [0.0; SIMILAR_MAX];
+        }
+        self.arch.dispatch(|| {
+            let (mut even, mut odd) = ([0.0; SIMILAR_MAX], [0.0; SIMILAR_MAX]);
+            let (lane_pairs, lanes_left) = self.lanes.as_chunks::<2>();
+            let (pairs, left) = vector.as_chunks::<2>();
+            for (lanes, x) in lane_pairs.iter().zip(pairs) {
+                for lane in 0..SIMILAR_MAX {
+                    even[lane] += lanes[0][lane] * x[0];
+                    odd[lane] += lanes[1][lane] * x[1];
+                }
             }
-        }
-        signals
-    }
-
-    /// The inner product with each of them; every sum runs in order of dimensions, even ones and odd ones apart.
-    fn products(&self, vector: &[f32]) -> [f32; SIMILAR_MAX] {
-        let (mut even, mut odd) = ([0.0; SIMILAR_MAX], [0.0; SIMILAR_MAX]);
-        let mut pairs = self.lanes.chunks_exact(2).zip(vector.chunks_exact(2));
-        for (lanes, x) in &mut pairs {
-            for lane in 0..SIMILAR_MAX {
-                even[lane] += lanes[0][lane] * x[0];
-                odd[lane] += lanes[1][lane] * x[1];
+            for (lanes, x) in lanes_left.iter().zip(left) {
+                for lane in 0..SIMILAR_MAX {
+                    even[lane] += lanes[lane] * x;
+                }
             }
-        }
-        if let (1, Some(last), Some(x)) = (self.lanes.len() % 2, self.lanes.last(), vector.last()) {
-            (0..SIMILAR_MAX).for_each(|lane| even[lane] += last[lane] * x);
-        }
-        std::array::from_fn(|lane| even[lane] + odd[lane])
+            std::array::from_fn(|lane| (even[lane] + odd[lane]) / length)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use shortlist_features::FeatureState;
+use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_store::{ServedCandidate, ServedRequest};
 use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
 
@@ -176,9 +176,9 @@ impl Pipeline {
             score.map(|retrieval_score| Candidate { item: candidate.item, sources: Vec::new(), retrieval_score })
         });
         let candidates = candidates.collect::<Result<Vec<_>, _>>()?;
-        let mut rows = Vec::new();
-        feature_rows(&context, &candidates, &[], &Unlimited, &mut rows);
-        Ok(rows)
+        let mut features = FeatureScratch::default();
+        feature_rows(&context, &candidates, &[], &Unlimited, &mut features);
+        Ok(features.rows)
     }
 
     /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
@@ -293,7 +293,7 @@ impl Retrieved<'_> {
     /// What the order `ranked`, of which the first `k` are shown, was decided by.
     fn decided(&self, ranked: &[Ranked], k: usize, scratch: &Scratch) -> Decided {
         let by_ranker = ranked.iter().any(|ranked| ranked.by_ranker);
-        let features = if by_ranker { scratch.rows.clone() } else { Vec::new() };
+        let features = if by_ranker { scratch.features.rows.clone() } else { Vec::new() };
         let mut candidates: Vec<_> = self
             .candidates
             .iter()
@@ -322,7 +322,7 @@ impl Retrieved<'_> {
         let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
         let schema = self.context.models.map(|models| &models.features).filter(|_| ranked.by_ranker);
         let named = schema.zip(ranker).and_then(|(schema, ranker)| {
-            let row = scratch.rows.chunks_exact(schema.width()).nth(ranked.candidate)?;
+            let row = scratch.features.rows.chunks_exact(schema.width()).nth(ranked.candidate)?;
             Some(named_contributions(schema, &ranker.contributions(row)?))
         });
         Explanation {
@@ -332,13 +332,13 @@ impl Retrieved<'_> {
         }
     }
 
-    /// Writes the feature row of every candidate and of `others`, eligible items that retrieval did
+    /// Makes the feature row of every candidate and of `others`, eligible items that retrieval did
     /// not return, as the ranker would read them.
     ///
     /// **Shapes**: (candidates + others) x [`shortlist_features::FeatureSchema::width`], row-major.
-    pub fn feature_rows(&self, others: &[ItemIdx], rows: &mut Vec<f32>) {
+    pub fn feature_rows(&self, others: &[ItemIdx], scratch: &mut FeatureScratch) {
         let others = self.score(others.to_vec(), &[]);
-        feature_rows(&self.context, &self.candidates, &others, &Unlimited, rows);
+        feature_rows(&self.context, &self.candidates, &others, &Unlimited, scratch);
     }
 
     fn timed(&mut self, stage: &'static str, started: Instant) {

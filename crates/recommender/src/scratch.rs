@@ -1,4 +1,5 @@
 use shortlist_embedding::TasteScratch;
+use shortlist_features::FeatureScratch;
 use shortlist_ranking::ScoringScratch;
 use shortlist_retrieval::SearchScratch;
 
@@ -9,8 +10,8 @@ use crate::Retrieved;
 pub struct Scratch {
     pub(crate) taste: TasteScratch,
     pub(crate) search: SearchScratch,
-    /// Feature rows of the candidates, row-major.
-    pub(crate) rows: Vec<f32>,
+    /// Feature rows of the candidates.
+    pub(crate) features: FeatureScratch,
     /// Of a network's layers.
     pub(crate) scoring: ScoringScratch,
     /// One raw score per candidate.

@@ -9,7 +9,7 @@ use proptest::{prop_assert, prop_assert_eq};
 use shortlist_embedding::{
     Blend, BlendConfig, IalsConfig, Interactions, ItemToItemConfig, RowPartConfig, VectorModelConfig, VectorPartConfig,
 };
-use shortlist_features::FeatureState;
+use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{
     Answer, Candidate, Degraded, FeatureRanker, FittedRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError,
@@ -63,13 +63,13 @@ fn fold(records: &[LogRecord]) -> FeatureState {
 /// Rows of a few users; the label is whether the item is popular, which is enough to fit something.
 fn rows(state: &FeatureState, models: &Models, now: Timestamp) -> TrainingRows {
     let pipeline = Pipeline::new(PipelineConfig::default());
-    let (mut rows, mut buffer) = (TrainingRows::of_numbers(models.features.width()).unwrap(), Vec::new());
+    let (mut rows, mut buffer) = (TrainingRows::of_numbers(models.features.width()).unwrap(), FeatureScratch::default());
     for user in (1..100).step_by(10) {
         let request = Request::of(user_id(user), 10);
         let retrieved =
             pipeline.retrieve(state, Some(models), &request, now, &Unlimited, &mut Scratch::default()).unwrap();
         retrieved.feature_rows(&[], &mut buffer);
-        for (candidate, row) in retrieved.candidates.iter().zip(buffer.chunks_exact(models.features.width())) {
+        for (candidate, row) in retrieved.candidates.iter().zip(buffer.rows.chunks_exact(models.features.width())) {
             let label = state.item_stats(candidate.item).unwrap().wanted.ever() > 20;
             rows.push_numbers(row, label, 1.0).unwrap();
         }

@@ -4,7 +4,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::EncoderScratch;
-use shortlist_features::FeatureState;
+use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_ranking::{RowSchema, TrainingRows};
 use shortlist_recommender::{Models, Pipeline, Request, Scratch};
 use shortlist_types::{ItemIdx, LogRecord, Unlimited};
@@ -39,7 +39,7 @@ pub(crate) fn training_rows(
         config: setting.config,
         random: ChaCha8Rng::seed_from_u64(setting.seed),
         rows: TrainingRows::new(RowSchema::of_numbers(models.features.names()).shared())?,
-        buffer: Vec::new(),
+        buffer: FeatureScratch::default(),
         scratch: Scratch::default(),
     };
     let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
@@ -60,7 +60,7 @@ struct RowMaker<'a> {
     config: &'a TrainingConfig,
     random: ChaCha8Rng,
     rows: TrainingRows,
-    buffer: Vec<f32>,
+    buffer: FeatureScratch,
     scratch: Scratch,
 }
 
@@ -98,7 +98,7 @@ impl RowMaker<'_> {
             }
             let width = self.models.features.width();
             let weight = if is_candidate && !label { weight } else { 1.0 };
-            self.rows.push_numbers(&self.buffer[i * width..(i + 1) * width], label, weight)?;
+            self.rows.push_numbers(&self.buffer.rows[i * width..(i + 1) * width], label, weight)?;
         }
         Ok(())
     }

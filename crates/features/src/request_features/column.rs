@@ -2,13 +2,15 @@
 
 use shortlist_types::{AttributeValue, Attributes, Timestamp};
 
+use super::candidate_texts::CandidateText;
 use super::{Gathered, Known, RequestFeatures};
 use crate::attribute_key::AttributeKey;
+use crate::audience::lift_of_item;
 use crate::catalog::compress;
 use crate::portable_math::ln;
 use crate::schema::{FeatureKind, Take, TimePart, Weekday};
-use crate::text_stats::{TextStats, day_part, hour, weekday};
-use crate::{HalfLife, LabelIdx, Tally};
+use crate::text_stats::{TextStats, day_part, hour, share, weekday};
+use crate::{HalfLife, Tally};
 
 /// Users whose opinion a rate starts with before anybody spoke: keeps one event from looking like certainty.
 const PRIOR_USERS: f64 = 10.0;
@@ -22,13 +24,13 @@ impl RequestFeatures<'_> {
     pub(super) fn fill(&self, kind: &FeatureKind, gathered: &Gathered<'_>, column: &mut [f64]) {
         use FeatureKind as Kind;
         let (state, now) = (self.state, self.now);
-        let (signals, texts) = (gathered.candidates.all, &gathered.texts);
+        let signals = gathered.candidates.all;
         let totals = state.totals();
         match kind {
             Kind::RetrievalScore {} => write(column, signals, |candidate| f64::from(candidate.score)),
             Kind::RetrievalRank {} => {
                 write(column, signals, |candidate| 1.0 + f64::from(candidate.rank));
-                ln_all(column);
+                gathered.logarithms.take(column);
             }
             Kind::RetrievalKnown {} => write(column, signals, |candidate| f64::from(u8::from(candidate.known))),
             Kind::Similarity { last, take } => {
@@ -74,52 +76,54 @@ impl RequestFeatures<'_> {
             }
             Kind::TextTrend { attribute, half_life_days } => {
                 let lately = totals.all.wanted.recent(*half_life_days, now);
-                let value = |stats: &TextStats| {
-                    let usual = share_of(stats, &totals.all);
-                    (stats.wanted.recent(*half_life_days, now) / usual + PRIOR_USERS) / (lately + PRIOR_USERS)
-                };
-                self.texts(attribute.as_deref(), gathered, column, |text| state.text(text).map_or(0.0, |stats| ln(value(stats))));
+                self.texts(attribute.as_deref(), gathered, column, |text| {
+                    (text.stats.wanted.recent(*half_life_days, now) / text.share + PRIOR_USERS) / (lately + PRIOR_USERS)
+                });
             }
             Kind::TextTime { attribute, part } => {
                 let usual = share(self.now_count(&totals.all, *part), totals.all.wanted.ever() as f64);
-                let value = |stats: &TextStats| {
-                    let here = self.now_count(stats, *part) as f64;
-                    (here / usual + PRIOR_USERS) / (stats.wanted.ever() as f64 + PRIOR_USERS)
-                };
-                self.texts(attribute.as_deref(), gathered, column, |text| state.text(text).map_or(0.0, |stats| ln(value(stats))));
+                self.texts(attribute.as_deref(), gathered, column, |text| {
+                    let here = self.now_count(text.stats, *part) as f64;
+                    (here / usual + PRIOR_USERS) / (text.stats.wanted.ever() as f64 + PRIOR_USERS)
+                });
             }
             Kind::Affinity { attribute, half_life_days } => {
                 self.texts(attribute.as_deref(), gathered, column, |text| {
-                    self.history.affinity(text, self.share_of_text(text), *half_life_days)
+                    self.history.affinity(&text.history, text.share, *half_life_days)
                 });
             }
             Kind::Liking { attribute } => {
                 let mean = share(totals.all.wanted.ever(), (totals.all.wanted.ever() + totals.all.unwanted) as f64);
-                self.texts(attribute.as_deref(), gathered, column, |text| self.history.liking(text, mean));
+                self.texts(attribute.as_deref(), gathered, column, |text| {
+                    self.history.liking(&text.history, mean)
+                });
             }
             Kind::NumberDistance { attribute } => self.number_distance(attribute.as_deref(), gathered, column),
             Kind::Audience { attribute } => {
                 let kinds = state.audience().kinds(&self.user.labels, attribute.as_deref());
                 let all = totals.all.wanted.ever() as f64;
-                for ((slot, known), candidate) in column.iter_mut().zip(gathered.known).zip(signals) {
-                    *slot = known.as_ref().map_or(0.0, |known| {
-                        state.audience().of_item(candidate.item, share(known.stats.wanted.ever(), all), &kinds)
-                    });
+                let counts = gathered.audiences.iter().zip(gathered.known);
+                for (slot, (counts, known)) in column.iter_mut().zip(counts) {
+                    let share = known.as_ref().map_or(0.0, |known| share(known.stats.wanted.ever(), all));
+                    *slot = lift_of_item(counts, share, &kinds);
                 }
+                gathered.logarithms.take(column);
+                mean_over(column, kinds.len());
             }
             Kind::TextAudience { attribute, half_life_days } => {
                 let audience = state.audience();
                 let kinds = audience.kinds(&self.user.labels, attribute.as_deref());
-                texts.mean(None, column, |text| match half_life_days {
-                    None => audience.of_text(text, self.share_of_text(text), &kinds),
-                    Some(half_life) => audience.lately_of_text(text, *half_life, now, &kinds),
+                self.texts(None, gathered, column, |text| match half_life_days {
+                    None => audience.lift_of_text(text.label, text.share, &kinds),
+                    Some(half_life) => audience.late_lift_of_text(text.label, *half_life, now, &kinds),
                 });
+                mean_over(column, kinds.len());
             }
             Kind::TimesShown {} => {
                 write(column, signals, |candidate| {
                     1.0 + self.times_shown.get(&candidate.item).map_or(0.0, |times| f64::from(*times))
                 });
-                ln_all(column);
+                gathered.logarithms.take(column);
             }
             Kind::WantedGap {} => {
                 let Some((mean, _)) = self.history.means() else { return };
@@ -191,23 +195,19 @@ impl RequestFeatures<'_> {
     }
 
 
-    /// Writes the mean of `value` over each candidate's texts of `attribute`; 0 where nobody has the attribute.
-    fn texts(
+    /// Writes the mean of the logarithms of `value` over each candidate's texts of `attribute`; 0 where nobody
+    /// has the attribute.
+    fn texts<'g>(
         &self,
         attribute: Option<&str>,
-        gathered: &Gathered<'_>,
+        gathered: &Gathered<'g>,
         column: &mut [f64],
-        value: impl Fn(LabelIdx) -> f64,
+        value: impl Fn(&CandidateText<'g>) -> f64,
     ) {
         let number = attribute.map(|name| self.state.catalog().text_attribute(name));
         if number != Some(None) {
-            gathered.texts.mean(number.flatten(), column, value);
+            gathered.texts.mean_ln(number.flatten(), gathered.logarithms, column, value);
         }
-    }
-
-    /// A text's share of everybody's wishes.
-    fn share_of_text(&self, text: LabelIdx) -> f64 {
-        self.state.text(text).map_or(1.0, |stats| share_of(stats, &self.state.totals().all))
     }
 
     fn count(&self, tally: &Tally, half_life: Option<HalfLife>) -> f64 {
@@ -241,7 +241,7 @@ fn write_known(column: &mut [f64], gathered: &Gathered<'_>, value: impl Fn(&Know
 /// The same in logarithms. They are taken in a loop of their own, which compiles to vector instructions.
 fn write_ln(column: &mut [f64], gathered: &Gathered<'_>, value: impl Fn(&Known<'_>) -> f64) {
     write(column, gathered.known, |known| known.as_ref().map_or(1.0, &value));
-    ln_all(column);
+    gathered.logarithms.take(column);
 }
 
 /// The distance of the logarithms from `mean`.
@@ -252,10 +252,9 @@ fn write_gap(column: &mut [f64], gathered: &Gathered<'_>, mean: f64, value: impl
     }
 }
 
-fn ln_all(column: &mut [f64]) {
-    for value in column {
-        *value = ln(*value);
-    }
+/// From a sum of so many to their mean.
+fn mean_over(column: &mut [f64], count: usize) {
+    column.iter_mut().for_each(|sum| *sum /= count.max(1) as f64);
 }
 
 fn similarity(cosines: &[f32], take: Take) -> f64 {
@@ -266,15 +265,6 @@ fn similarity(cosines: &[f32], take: Take) -> f64 {
         Take::Mean => cosines.iter().copied().map(f64::from).sum::<f64>() / cosines.len() as f64,
         Take::Max => f64::from(cosines.iter().copied().fold(f32::MIN, f32::max)),
     }
-}
-
-/// `part / total`, held away from 0 so that its logarithm is finite.
-fn share(part: u64, total: f64) -> f64 {
-    (part as f64 + 0.5) / (total + 1.0)
-}
-
-fn share_of(text: &TextStats, all: &TextStats) -> f64 {
-    share(text.wanted.ever(), all.wanted.ever() as f64)
 }
 
 fn number(attributes: &Attributes, name: &str) -> f64 {

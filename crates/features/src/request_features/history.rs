@@ -35,7 +35,7 @@ pub(super) struct History {
 type Weights = [f64; 5];
 
 #[derive(Debug, Default, Clone, Copy)]
-struct TextHistory {
+pub(super) struct TextHistory {
     wanted: Weights,
     judged_wanted: f64,
     judged_unwanted: f64,
@@ -48,9 +48,11 @@ fn slot(half_life: Option<HalfLife>) -> usize {
 
 impl History {
     pub(super) fn of(state: &FeatureState, user: &UserState, now: Timestamp) -> Self {
-        let mut history = Self::default();
+        let wanted = user.latest_of(Opinion::Wanted, ITEMS);
+        let texts = HashMap::with_capacity_and_hasher(wanted.len() * 4, FixedState::default());
+        let mut history = Self { texts, ..Self::default() };
         let (mut popularity, mut age) = (0.0, 0.0);
-        for entry in user.latest_of(Opinion::Wanted, ITEMS) {
+        for entry in wanted {
             let Some((item, stats)) = state.catalog().get(entry.item).zip(state.item_stats(entry.item)) else { continue };
             let days = (now.seconds_since(entry.time) / DAY_SECONDS).max(0.0);
             let mut weights = [1.0; 5];
@@ -86,21 +88,24 @@ impl History {
         history
     }
 
-    /// ln(his share of the text / everybody's).
-    pub(super) fn affinity(&self, text: LabelIdx, everybody: f64, half_life: Option<HalfLife>) -> f64 {
-        let slot = slot(half_life);
-        let here = self.texts.get(&text).map_or(0.0, |history| history.wanted[slot]);
-        ln((here / everybody + PRIOR_ITEMS) / (self.weights[slot] + PRIOR_ITEMS))
+    /// What he did last with items that carry `text`.
+    pub(super) fn text(&self, text: LabelIdx) -> TextHistory {
+        self.texts.get(&text).copied().unwrap_or_default()
     }
 
-    /// ln(share that he wanted of what he judged with the text / of all that he judged); `everybody` is that
+    /// His share of a text / everybody's.
+    pub(super) fn affinity(&self, text: &TextHistory, everybody: f64, half_life: Option<HalfLife>) -> f64 {
+        let slot = slot(half_life);
+        (text.wanted[slot] / everybody + PRIOR_ITEMS) / (self.weights[slot] + PRIOR_ITEMS)
+    }
+
+    /// The share that he wanted of what he judged with a text / of all that he judged; `everybody` is that
     /// share for all users.
-    pub(super) fn liking(&self, text: LabelIdx, everybody: f64) -> f64 {
-        let Some(history) = self.texts.get(&text) else { return 0.0 };
+    pub(super) fn liking(&self, text: &TextHistory, everybody: f64) -> f64 {
         let judged = self.wanted + self.unwanted;
         let usual = (self.wanted + PRIOR_JUDGED * everybody) / (judged + PRIOR_JUDGED);
-        let here = history.judged_wanted + history.judged_unwanted;
-        ln((history.judged_wanted / usual + PRIOR_JUDGED) / (here + PRIOR_JUDGED))
+        let here = text.judged_wanted + text.judged_unwanted;
+        (text.judged_wanted / usual + PRIOR_JUDGED) / (here + PRIOR_JUDGED)
     }
 
     /// Mean over his wanted items of a numeric attribute, in standard deviations.

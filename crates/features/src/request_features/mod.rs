@@ -5,21 +5,26 @@
 mod candidate_texts;
 mod column;
 mod history;
+mod logarithms;
 mod relative;
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use pulp::Arch;
 use shortlist_types::{Attributes, Budget, ItemIdx, Timestamp};
 
 use self::candidate_texts::CandidateTexts;
 use self::history::{History, times_shown};
-use self::relative::{Relative, clamp};
+use self::logarithms::Logarithms;
+use self::relative::{Relative, held};
 use crate::schema::{About, FeatureKind, SIMILAR_MAX};
-use crate::{CatalogItem, FeatureSchema, FeatureState, ItemStats, UserState};
+use crate::{CatalogItem, FeatureSchema, FeatureState, ItemStats, LabelIdx, UserState};
 
 /// Columns between two looks at the budget: some 30 microseconds.
 const COLUMNS_PER_LOOK: usize = 8;
+/// Rows that are written together: they stay in the nearest cache while all columns are read.
+const ROWS_AT_ONCE: usize = 16;
 
 /// A candidate, and what the first stage says about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +71,17 @@ pub struct RequestFeatures<'a> {
     times_shown: HashMap<ItemIdx, u32, FixedState>,
 }
 
+/// The rows that were made last, and the buffers that they were made in.
+#[derive(Debug, Default)]
+pub struct FeatureScratch {
+    /// One row per candidate, row-major.
+    pub rows: Vec<f32>,
+    /// The same by feature.
+    columns: Vec<f32>,
+    /// One feature of all candidates, before it is told relative to them.
+    column: Vec<f64>,
+}
+
 /// What one candidate is known by.
 struct Known<'a> {
     item: &'a CatalogItem,
@@ -85,58 +101,65 @@ impl<'a> RequestFeatures<'a> {
         Self { schema, state, user, context, now, history, times_shown: times_shown(user) }
     }
 
-    /// Writes the row of each candidate, as a ranker reads it; `false` when the budget ended it.
+    /// Makes the row of each candidate, as a ranker reads it; `false` when the budget ended it.
     ///
     /// What is about the item is told relative to the first `scale` candidates: minus their mean, by their
     /// standard deviation. A popular item among popular ones is nothing special, and what is the same for all
     /// candidates cannot order them. What is about the request stays as it is. All values are finite; an item
     /// that the state does not know is 0 in all but what the first stage says.
     ///
-    /// **Shapes**: `rows` becomes candidates x [`FeatureSchema::width`], row-major.
+    /// **Shapes**: [`FeatureScratch::rows`] become candidates x [`FeatureSchema::width`], row-major.
     ///
     /// **Cost**: per candidate and feature some nanoseconds (`cargo bench --bench ranking`).
-    pub fn rows(&self, candidates: CandidateList<'_>, budget: &dyn Budget, rows: &mut Vec<f32>) -> bool {
-        let width = self.schema.width();
+    pub fn rows(&self, candidates: CandidateList<'_>, budget: &dyn Budget, scratch: &mut FeatureScratch) -> bool {
+        self.rows_by(Arch::new(), candidates, budget, scratch)
+    }
+
+    /// The same by the instructions of `arch`: all give the same bits.
+    fn rows_by(&self, arch: Arch, candidates: CandidateList<'_>, budget: &dyn Budget, scratch: &mut FeatureScratch) -> bool {
         let count = candidates.all.len();
+        let FeatureScratch { rows, columns, column } = scratch;
         rows.clear();
-        rows.resize(count * width, 0.0);
+        columns.clear();
+        columns.resize(count * self.schema.width(), 0.0);
         if count == 0 {
             return true;
         }
         // First the addresses, then what stands there: so many fetches are under way at once.
         let known: Vec<Option<Known<'_>>> = candidates.all.iter().map(|candidate| self.known(candidate.item)).collect();
         let labels = known.iter().map(|known| known.as_ref().map_or(&[][..], |known| &known.item.labels));
-        let gathered = Gathered { known: &known, texts: CandidateTexts::of(self.state.catalog(), labels), candidates };
-        let mut columns = vec![0.0_f64; count * width];
-        for (place, (column, (_, kind))) in columns.chunks_exact_mut(count).zip(self.schema.iter()).enumerate() {
+        let texts = CandidateTexts::of(self.state, &self.history, labels);
+        let audience = self.state.audience();
+        let audiences = candidates.all.iter().map(|candidate| audience.of_item(candidate.item)).collect();
+        let gathered = Gathered { known: &known, texts, audiences, candidates, logarithms: Logarithms(arch) };
+        for (place, (out, (_, kind))) in columns.chunks_exact_mut(count).zip(self.schema.iter()).enumerate() {
             if place % COLUMNS_PER_LOOK == 0 && budget.exhausted() {
                 return false;
             }
             match kind {
-                FeatureKind::Cross { .. } => continue,
-                _ if kind.about() == About::Request => column.fill(self.of_request(kind)),
+                FeatureKind::Cross { .. } => {}
+                _ if kind.about() == About::Request => out.fill(narrow(self.of_request(kind))),
                 _ => {
+                    column.clear();
+                    column.resize(count, 0.0);
                     self.fill(kind, &gathered, column);
-                    Relative::to(&column[..candidates.scale.clamp(1, count)]).tell(column);
+                    Relative::to(&column[..candidates.scale.clamp(1, count)], arch).tell(column, out, arch);
                 }
             }
         }
-        self.cross(&mut columns, count);
-        for (place, column) in columns.chunks_exact(count).enumerate() {
-            for (slot, value) in rows[place..].iter_mut().step_by(width).zip(column) {
-                *slot = narrow(*value);
-            }
-        }
+        self.cross(columns, count);
+        transpose(columns, count, rows);
         true
     }
 
     /// Fills the columns of products, whose factors are there.
-    fn cross(&self, columns: &mut [f64], count: usize) {
+    fn cross(&self, columns: &mut [f32], count: usize) {
         for (place, (_, kind)) in self.schema.iter().enumerate() {
             let FeatureKind::Cross { of } = kind else { continue };
             let [Some(a), Some(b)] = of.each_ref().map(|name| self.schema.position(name)) else { continue };
             for row in 0..count {
-                columns[place * count + row] = clamp(columns[a * count + row] * columns[b * count + row]);
+                let product = f64::from(columns[a * count + row]) * f64::from(columns[b * count + row]);
+                columns[place * count + row] = held(product);
             }
         }
     }
@@ -150,11 +173,28 @@ impl<'a> RequestFeatures<'a> {
 /// What all columns are computed from.
 struct Gathered<'a> {
     known: &'a [Option<Known<'a>>],
-    texts: CandidateTexts,
+    texts: CandidateTexts<'a>,
+    /// Per candidate, how many users of which kinds want it.
+    audiences: Vec<&'a [(LabelIdx, u32)]>,
     candidates: CandidateList<'a>,
+    logarithms: Logarithms,
 }
 
-#[allow(clippy::cast_possible_truncation)] // every value is bounded: relative ones to 8, the others by logarithms
+/// Turns columns of `count` numbers into rows.
+fn transpose(columns: &[f32], count: usize, rows: &mut Vec<f32>) {
+    let width = columns.len() / count;
+    rows.resize(columns.len(), 0.0);
+    for (block, rows) in rows.chunks_mut(ROWS_AT_ONCE * width).enumerate() {
+        let first = block * ROWS_AT_ONCE;
+        for (place, column) in columns.chunks_exact(count).enumerate() {
+            for (row, value) in rows.chunks_exact_mut(width).zip(&column[first..]) {
+                row[place] = *value;
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // bounded by its logarithms
 fn narrow(value: f64) -> f32 {
     value as f32
 }

@@ -1,3 +1,5 @@
+use pulp::Arch;
+
 /// Added to a feature's standard deviation: one that hardly varies becomes small, not large.
 const SPREAD_MIN: f64 = 1e-3;
 /// Relative spread below which a feature is the same for all candidates.
@@ -5,8 +7,9 @@ const ROUNDING: f64 = 1e-6;
 /// Farthest that a feature may lie from the request's mean, in standard deviations: one odd candidate
 /// must not decide a list by a feature that hardly varied when the ranker was trained.
 const RELATIVE_MAX: f64 = 8.0;
-/// Sums that run side by side, so that additions need not wait for each other; the order is fixed.
-const LANES: usize = 4;
+/// Sums that run side by side, so that additions need not wait for each other; their number and order are fixed,
+/// so that every instruction set gives the same bits.
+const LANES: usize = 16;
 
 /// The scale of one feature in one request.
 pub(super) struct Relative {
@@ -16,41 +19,49 @@ pub(super) struct Relative {
 
 impl Relative {
     /// The scale on which these values have mean 0 and deviation 1.
-    pub(super) fn to(values: &[f64]) -> Self {
+    pub(super) fn to(values: &[f64], arch: Arch) -> Self {
         let n = values.len().max(1) as f64;
-        let mean = sum(values, |value| value) / n;
-        let spread = (sum(values, |value| (value - mean) * (value - mean)) / n).sqrt();
-        Self { mean, spread }
+        let mean = arch.dispatch(|| sum(values, |value| value)) / n;
+        let squares = arch.dispatch(|| sum(values, |value| (value - mean) * (value - mean)));
+        Self { mean, spread: (squares / n).sqrt() }
     }
 
-    /// Tells the values of a column on this scale. What is left of a constant is rounding, and a ranker would
+    /// Writes the values as they are on this scale. What is left of a constant is rounding, and a ranker would
     /// learn from it: it becomes 0.
-    pub(super) fn tell(&self, column: &mut [f64]) {
+    pub(super) fn tell(&self, values: &[f64], out: &mut [f32], arch: Arch) {
         if self.spread <= ROUNDING * (self.mean.abs() + 1.0) {
-            column.fill(0.0);
+            out.fill(0.0);
             return;
         }
-        for value in column {
-            *value = clamp((*value - self.mean) / (self.spread + SPREAD_MIN));
-        }
+        let scale = 1.0 / (self.spread + SPREAD_MIN);
+        arch.dispatch(|| {
+            for (slot, value) in out.iter_mut().zip(values) {
+                *slot = held((value - self.mean) * scale);
+            }
+        });
     }
 }
 
 /// Held within [`RELATIVE_MAX`].
-pub(super) fn clamp(value: f64) -> f64 {
-    value.clamp(-RELATIVE_MAX, RELATIVE_MAX)
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)] // of at most 8
+pub(super) fn held(value: f64) -> f32 {
+    value.clamp(-RELATIVE_MAX, RELATIVE_MAX) as f32
 }
 
+#[inline(always)]
 fn sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     let mut sums = [0.0; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest: f64 = chunks.remainder().iter().map(|value| term(*value)).sum();
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += term(*value);
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            sums[lane] += term(block[lane]);
         }
     }
-    sums.iter().sum::<f64>() + rest
+    for (sum, value) in sums.iter_mut().zip(rest) {
+        *sum += term(*value);
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -59,13 +70,17 @@ mod tests {
 
     #[test]
     fn told_relative_values_have_mean_0_and_deviation_1_and_constant_ones_are_0() {
-        let mut column = [1.0, 2.0, 3.0, 40.0];
-        Relative::to(&column[..3]).tell(&mut column);
-        assert!((column[0] + 1.2247).abs() < 0.01 && column[1].abs() < 1e-9, "{column:?}");
-        assert_eq!(column[3].to_bits(), 8.0_f64.to_bits(), "one odd row is held");
-        let mut column = [5.0; 7];
-        column[6] += 1e-9;
-        Relative::to(&column).tell(&mut column);
-        assert!(column.iter().all(|value| value.to_bits() == 0), "a constant leaves nothing");
+        let arch = Arch::new();
+        let tell = |values: &[f64], scale: usize| {
+            let mut out = vec![f32::NAN; values.len()];
+            Relative::to(&values[..scale], arch).tell(values, &mut out, arch);
+            out
+        };
+        let out = tell(&[1.0, 2.0, 3.0, 40.0], 3);
+        assert!((out[0] + 1.2247).abs() < 0.01 && out[1].abs() < 1e-6, "{out:?}");
+        assert_eq!(out[3].to_bits(), 8.0_f32.to_bits(), "one odd row is held");
+        let mut values = [5.0; 7];
+        values[6] += 1e-9;
+        assert!(tell(&values, 7).iter().all(|value| value.to_bits() == 0), "a constant leaves nothing");
     }
 }

@@ -72,9 +72,13 @@ fn rows(state: &FeatureState, user: &UserState, context: &Attributes, items: &[u
     let signals: Vec<_> = items.iter().map(|item| CandidateSignals::unknown(ItemIdx(*item))).collect();
     let candidates = CandidateList { all: &signals, scale: items.len(), similar_to: 0 };
     let now = Timestamp::from_seconds(second).unwrap();
-    let mut rows = Vec::new();
-    assert!(RequestFeatures::new(&schema, state, user, context, now).rows(candidates, &Unlimited, &mut rows));
-    rows.chunks_exact(schema.width()).map(<[f32]>::to_vec).collect()
+    let (mut best, mut plain) = (FeatureScratch::default(), FeatureScratch::default());
+    let features = RequestFeatures::new(&schema, state, user, context, now);
+    assert!(features.rows(candidates, &Unlimited, &mut best));
+    assert!(features.rows_by(Arch::Scalar, candidates, &Unlimited, &mut plain));
+    let bits = |scratch: &FeatureScratch| scratch.rows.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&best), bits(&plain), "every instruction set gives the same bits");
+    best.rows.chunks_exact(schema.width()).map(<[f32]>::to_vec).collect()
 }
 
 fn feature(row: &[f32], name: &str) -> f32 {
@@ -158,11 +162,11 @@ fn a_row_does_not_depend_on_candidates_beyond_the_scale() {
     let signals: Vec<_> = (0..6).map(|item| CandidateSignals::unknown(ItemIdx(item))).collect();
     let of = |all: &[CandidateSignals]| {
         let (user, context) = (UserState::default(), Attributes::default());
-        let mut rows = Vec::new();
+        let mut scratch = FeatureScratch::default();
         let now = Timestamp::from_seconds(999_999).unwrap();
         let list = CandidateList { all, scale: 4, similar_to: 0 };
-        RequestFeatures::new(&schema, &state, &user, &context, now).rows(list, &Unlimited, &mut rows);
-        rows
+        RequestFeatures::new(&schema, &state, &user, &context, now).rows(list, &Unlimited, &mut scratch);
+        scratch.rows
     };
     assert_eq!(of(&signals[..4]), of(&signals)[..4 * schema.width()]);
 }

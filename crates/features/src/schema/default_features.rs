@@ -1,13 +1,12 @@
-use super::feature_kind::{FeatureKind, Take, TimePart};
+use super::feature_kind::{FeatureKind, Take};
 use crate::HalfLife::{self, Day, Month, Quarter, Week};
 
-/// The features of a store that names none, whatever attributes its items and users have.
+/// The features of a store that names none, whatever attributes its items and users have. docs/features.md says
+/// how they were chosen, and what was left out.
 pub(super) fn default_features() -> Vec<(&'static str, FeatureKind)> {
     use FeatureKind as Kind;
     let similarity = |last, take| Kind::Similarity { last, take };
     let wanted = |half_life: HalfLife| Kind::Wanted { half_life_days: Some(half_life) };
-    let trend = |half_life_days| Kind::Trend { half_life_days };
-    let text_trend = |half_life_days| Kind::TextTrend { attribute: None, half_life_days };
     let affinity = |half_life_days| Kind::Affinity { attribute: None, half_life_days };
     vec![
         ("retrieval_score", Kind::RetrievalScore {}),
@@ -17,23 +16,14 @@ pub(super) fn default_features() -> Vec<(&'static str, FeatureKind)> {
         ("similarity_3_mean", similarity(3, Take::Mean)),
         ("similarity_10_mean", similarity(10, Take::Mean)),
         ("similarity_10_max", similarity(10, Take::Max)),
-        ("wanted_1d", wanted(Day)),
-        ("wanted_7d", wanted(Week)),
         ("wanted_30d", wanted(Month)),
         ("wanted_90d", wanted(Quarter)),
         ("wanted_ever", Kind::Wanted { half_life_days: None }),
-        ("trend_7d", trend(Week)),
-        ("trend_30d", trend(Month)),
-        ("wanted_rate", Kind::WantedRate { half_life_days: None }),
-        ("wanted_rate_30d", Kind::WantedRate { half_life_days: Some(Month) }),
+        ("trend_30d", Kind::Trend { half_life_days: Month }),
         ("take_rate", Kind::TakeRate { half_life_days: None }),
         ("take_rate_7d", Kind::TakeRate { half_life_days: Some(Week) }),
         ("item_age", Kind::ItemAge {}),
         ("item_idle", Kind::ItemIdle {}),
-        ("text_trend_7d", text_trend(Week)),
-        ("text_trend_30d", text_trend(Month)),
-        ("text_time_of_day", Kind::TextTime { attribute: None, part: TimePart::Day }),
-        ("text_day_of_week", Kind::TextTime { attribute: None, part: TimePart::Week }),
         ("affinity", affinity(None)),
         ("affinity_1d", affinity(Some(Day))),
         ("affinity_30d", affinity(Some(Month))),
@@ -48,7 +38,5 @@ pub(super) fn default_features() -> Vec<(&'static str, FeatureKind)> {
         ("user_wanted_7d", Kind::UserWanted { half_life_days: Some(Week) }),
         ("user_unwanted", Kind::UserUnwanted { half_life_days: None }),
         ("user_idle", Kind::UserIdle {}),
-        ("score_by_wanted", Kind::Cross { of: ["retrieval_score", "user_wanted"].map(str::to_owned) }),
-        ("popularity_by_wanted", Kind::Cross { of: ["wanted_90d", "user_wanted"].map(str::to_owned) }),
     ]
 }

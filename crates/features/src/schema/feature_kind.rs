@@ -90,7 +90,7 @@ pub enum FeatureKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attribute: Option<String>,
     },
-    /// Mean over the user's texts of ln(wishes of such users for the item / expected), smoothed.
+    /// Mean over the user's texts, 16 at most, of ln(wishes of such users for the item / expected), smoothed.
     Audience {
         /// Of the user's texts; none: all attributes.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -219,14 +219,14 @@ mod tests {
             (r#"{"x":{"kind":"wanted","half_life_days":3}}"#, "half_life_days: must be 1, 7, 30 or 90, got 3"),
             (r#"{"x":{"kind":"similarity","last":17,"take":"max"}}"#, "x.last: must be 1 to 16, got 17"),
             (r#"{"x":{"kind":"cross","of":["item_age","y"]}}"#, "x.of: must name two features"),
-            (r#"{"x":{"kind":"cross","of":["score_by_wanted","item_age"]}}"#, "that are no crosses"),
+            (r#"{"x":{"kind":"cross","of":["y","item_age"]},"y":{"kind":"cross","of":["item_age","affinity"]}}"#, "no crosses"),
             (r#"{"X":{"kind":"item_age"}}"#, "names are 1 to 64 of a-z"),
             (r#"{"x":false}"#, "there is none of that name"),
             (r#"{"x":true}"#, "a feature is a table or false"),
             (r#"{"x":3}"#, "a feature, such as"),
             (r#"{"x":{"kind":"hours","from":24,"to":3}}"#, "x.from: hours run"),
             (r#"{"x":{"kind":"item_number","attribute":""}}"#, "x.attribute: must have 1 to 64 bytes"),
-            (r#"{"wanted_ever":false,"retrieval_score":false}"#, "score_by_wanted.of: must name"),
+            (r#"{"x":{"kind":"cross","of":["affinity","liking"]},"liking":false}"#, "x.of: must name two"),
         ] {
             let error = parse(json).unwrap_err();
             assert!(error.contains(expected), "{json}: {error}");
