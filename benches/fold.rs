@@ -1,5 +1,6 @@
 //! The fold: events per second of a replay with everything that features read, and memory per user and per item.
 
+#![allow(clippy::print_stderr, reason = "results of the setup")]
 #![allow(clippy::unwrap_used, reason = "a benchmark whose subject fails has to stop")]
 
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]

@@ -74,7 +74,13 @@ impl Config {
 
     /// What decides what is learned.
     pub(crate) fn learning(&self, seed: u64) -> Settings<'_> {
-        Settings { events: &self.events, pipeline: &self.pipeline, features: &self.features, training: &self.training, seed }
+        Settings {
+            events: &self.events,
+            pipeline: &self.pipeline,
+            features: &self.features,
+            training: &self.training,
+            seed,
+        }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -111,6 +117,13 @@ mod tests {
             ("[events.x]\nsignal = \"good\"\n", "line 2", "unknown variant `good`"),
             ("[events]\nclick = 3\n", "line 2", "invalid type"),
             ("pipeline = [\n", "line 1", "array"),
+            ("[features]\nx = { kind = \"afinity\" }\n", "line 2", "unknown variant `afinity`"),
+            ("[features]\n\nx = { kind = \"item_age\", days = 3 }\n", "line 3", "unknown field `days`"),
+            ("[features.x]\nkind = \"wanted\"\nhalf_life_days = 3\n", "line 3", "must be 1, 7, 30 or 90, got 3"),
+            ("[features]\nitem_age = \"old\"\n", "line 2", "a feature, such as"),
+            ("[features]\nx = { kind = \"cross\", of = [\"affinity\", \"y\"] }\n", "line 1", "x.of: must name two"),
+            ("[training]\nrows = \"shown\"\n", "line 2", "unknown variant `shown`"),
+            ("[training]\nlabel_days = 0\n", "line 1", "label_days: must be at least 1"),
             ("[training.retrieval.ials]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),
         ] {
             let error = parse(text).unwrap_err().to_string();

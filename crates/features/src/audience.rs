@@ -98,7 +98,7 @@ impl Audience {
         let of = |label: &LabelIdx| {
             let (attribute, tally) = self.totals.get(label.0 as usize)?;
             let fits = wanted.is_none_or(|wanted| wanted == Some(*attribute));
-            fits.then(|| Kind { label: *label, total: tally.ever() as f64 })
+            fits.then(|| Kind { label: *label, total: f64::from(tally.ever()) })
         };
         labels.iter().filter_map(of).take(KINDS_MAX).collect()
     }
@@ -112,7 +112,7 @@ impl Audience {
     /// all wishes lets expect of them, each smoothed towards 1.
     pub(crate) fn lift_of_text(&self, text: LabelIdx, share: f64, kinds: &[Kind]) -> f64 {
         let lift = |kind: &Kind| {
-            let here = self.by_text.get(&(kind.label, text)).map_or(0.0, |tally| tally.ever() as f64);
+            let here = self.by_text.get(&(kind.label, text)).map_or(0.0, |tally| f64::from(tally.ever()));
             (here + PRIOR) / (share * kind.total + PRIOR)
         };
         kinds.iter().map(lift).product()
@@ -124,7 +124,7 @@ impl Audience {
         let lift = |kind: &Kind| {
             let Some((_, total)) = self.totals.get(kind.label.0 as usize) else { return 1.0 };
             let here = self.by_text.get(&(kind.label, text)).copied().unwrap_or_default();
-            let expected = total.recent(half_life, now) * here.ever() as f64 / kind.total.max(1.0);
+            let expected = total.recent(half_life, now) * f64::from(here.ever()) / kind.total.max(1.0);
             (here.recent(half_life, now) + PRIOR) / (expected + PRIOR)
         };
         kinds.iter().map(lift).product()

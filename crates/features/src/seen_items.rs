@@ -50,7 +50,9 @@ impl SeenItems {
     /// Memory on the heap, about.
     pub(crate) fn bytes(&self) -> usize {
         // A container takes 32 bytes beside what it holds, which is about what it takes in a file.
-        let bitmap = |items: &RoaringBitmap| items.serialized_size() + 32 * (items.max().map_or(0, |max| max as usize / 65_536 + 1));
+        let bitmap = |items: &RoaringBitmap| {
+            items.serialized_size() + 32 * (items.max().map_or(0, |max| max as usize / 65_536 + 1))
+        };
         bitmap(&self.younger) + bitmap(&self.elder) + self.returning.capacity() * size_of::<(ItemIdx, Timestamp)>()
     }
 

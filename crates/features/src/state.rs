@@ -156,8 +156,11 @@ impl FeatureState {
             }
             Change::Unwanted => {
                 stats.unwanted.add(time);
-                self.totals.all.unwanted += 1;
-                texts.iter().for_each(|text| self.texts[text.0 as usize].unwanted += 1);
+                self.totals.all.unwanted = self.totals.all.unwanted.saturating_add(1);
+                for text in texts {
+                    let unwanted = &mut self.texts[text.0 as usize].unwanted;
+                    *unwanted = unwanted.saturating_add(1);
+                }
             }
             Change::Shown => {
                 stats.shown.add(time);

@@ -28,7 +28,7 @@ const LOG2_MAX: f64 = 30.0;
 /// **Source**: forward decay, Cormode, Shkapenyuk, Srivastava, Xu, "Forward Decay", ICDE 2009.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    ever: u64,
+    ever: u32,
     log2_sums: [f64; 4],
 }
 
@@ -38,10 +38,15 @@ impl Default for Tally {
     }
 }
 
+/// A time in half-lives.
+pub(crate) fn age(half_life: HalfLife, time: Timestamp) -> f64 {
+    time.as_micros() as f64 * RATES[half_life as usize]
+}
+
 impl Tally {
     /// Counts one event.
     pub fn add(&mut self, time: Timestamp) {
-        self.ever += 1;
+        self.ever = self.ever.saturating_add(1);
         let micros = time.as_micros() as f64;
         for (sum, rate) in self.log2_sums.iter_mut().zip(RATES) {
             let age = micros * rate;
@@ -50,19 +55,23 @@ impl Tally {
         }
     }
 
-    /// Events ever.
-    pub fn ever(&self) -> u64 {
+    /// Events ever, at most 2^32 - 1.
+    pub fn ever(&self) -> u32 {
         self.ever
     }
 
-    /// The decayed count as it is worth at `now`: an event of `now` counts one; 0 where there was none.
+    /// The decayed count as it is worth at `now`: an event of `now` counts one; next to
+    /// nothing, 2^-1022, where there was none.
     ///
     /// Before the latest event the value is above the number of events; it is held below 2^30.
     pub fn recent(&self, half_life: HalfLife, now: Timestamp) -> f64 {
-        let which = half_life as usize;
-        let age = now.as_micros() as f64 * RATES[which];
-        let worth = exp2((self.log2_sums[which] - age).min(LOG2_MAX));
-        if self.ever == 0 { 0.0 } else { worth }
+        exp2(self.log2_recent(half_life, age(half_life, now)))
+    }
+
+    /// The logarithm to base 2 of [`Self::recent`], where `age` is that of the time; the least there is where
+    /// there was no event.
+    pub(crate) fn log2_recent(&self, half_life: HalfLife, age: f64) -> f64 {
+        (self.log2_sums[half_life as usize] - age).min(LOG2_MAX)
     }
 
     /// A number that orders counts of the same half-life, whatever the time.
@@ -84,7 +93,7 @@ mod tests {
     #[test]
     fn an_event_is_worth_half_after_a_half_life() {
         let mut tally = Tally::default();
-        assert_eq!(tally.recent(HalfLife::Week, at_day(0.0)).to_bits(), 0.0_f64.to_bits());
+        assert!(tally.recent(HalfLife::Week, at_day(0.0)) < 1e-300);
         tally.add(at_day(0.0));
         tally.add(at_day(7.0));
         assert!((tally.recent(HalfLife::Week, at_day(7.0)) - 1.5).abs() < 1e-6);

@@ -31,7 +31,7 @@ pub(crate) struct TextStats {
     /// Users who wanted such an item, once per item.
     pub(crate) wanted: Tally,
     /// Users who did not want one.
-    pub(crate) unwanted: u64,
+    pub(crate) unwanted: u32,
     pub(crate) by_day_part: [u32; DAY_PARTS],
     pub(crate) by_weekday: [u32; WEEKDAYS],
 }
@@ -45,15 +45,20 @@ impl TextStats {
         }
     }
 
+    /// The share that was wanted of what users judged.
+    pub(crate) fn share_wanted(&self) -> f64 {
+        share(self.wanted.ever(), f64::from(self.wanted.ever()) + f64::from(self.unwanted))
+    }
+
     /// The share of `text` of these wishes, held away from 0 so that its logarithm is finite.
     pub(crate) fn share_of(&self, text: &Self) -> f64 {
-        share(text.wanted.ever(), self.wanted.ever() as f64)
+        share(text.wanted.ever(), f64::from(self.wanted.ever()))
     }
 }
 
 /// `part / total`, held away from 0 so that its logarithm is finite.
-pub(crate) fn share(part: u64, total: f64) -> f64 {
-    (part as f64 + 0.5) / (total + 1.0)
+pub(crate) fn share(part: u32, total: f64) -> f64 {
+    (f64::from(part) + 0.5) / (total + 1.0)
 }
 
 #[cfg(test)]

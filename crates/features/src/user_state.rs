@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(user.wanted().len(), FOLD_IN_MAX);
         assert!(user.has_seen(ItemIdx(4), Timestamp::EPOCH));
         assert_eq!(act(&mut user, 4, "like", None, 9_999), Change::Repeated, "he is counted once");
-        assert_eq!(user.wanted_tally().ever(), FOLD_IN_MAX as u64 + 5);
+        assert_eq!(user.wanted_tally().ever(), u32::try_from(FOLD_IN_MAX).unwrap() + 5);
     }
 
     #[test]

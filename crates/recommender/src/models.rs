@@ -40,7 +40,14 @@ impl Models {
             }
             None => None,
         };
-        Ok(Self { blend, space, known_users: KnownUsers::default(), user_tower: None, features: FeatureSchema::default(), ranker: None })
+        Ok(Self {
+            blend,
+            space,
+            known_users: KnownUsers::default(),
+            user_tower: None,
+            features: FeatureSchema::default(),
+            ranker: None,
+        })
     }
 
     /// Memory of the first stage in bytes: item vectors, as folded in from and as indexed, and rows.

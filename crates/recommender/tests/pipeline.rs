@@ -63,7 +63,8 @@ fn fold(records: &[LogRecord]) -> FeatureState {
 /// Rows of a few users; the label is whether the item is popular, which is enough to fit something.
 fn rows(state: &FeatureState, models: &Models, now: Timestamp) -> TrainingRows {
     let pipeline = Pipeline::new(PipelineConfig::default());
-    let (mut rows, mut buffer) = (TrainingRows::of_numbers(models.features.width()).unwrap(), FeatureScratch::default());
+    let (mut rows, mut buffer) =
+        (TrainingRows::of_numbers(models.features.width()).unwrap(), FeatureScratch::default());
     for user in (1..100).step_by(10) {
         let request = Request::of(user_id(user), 10);
         let retrieved =

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_decides_matters_and_noise_does_not() {
-        let schema = RowSchema::of_numbers(["noise", "signal"].into_iter()).shared();
+        let schema = RowSchema::of_numbers(["noise", "signal"]).shared();
         let mut rows = TrainingRows::new(schema).unwrap();
         for i in 0..2_000_u32 {
             let (noise, signal) = ((i * 7 % 13) as f32, (i % 10) as f32);

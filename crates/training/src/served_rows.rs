@@ -92,8 +92,7 @@ impl Join {
         if self.lists.len() >= setting.config.decisions_max {
             return;
         }
-        let mut list =
-            ShownList { items: vec![], weights: vec![], features: vec![], wanted: vec![], is_named: false };
+        let mut list = ShownList { items: vec![], weights: vec![], features: vec![], wanted: vec![], is_named: false };
         for (candidate, row) in request.candidates.iter().zip(request.features.chunks_exact(width)) {
             if candidate.position.is_some() {
                 list.items.push(candidate.item);
@@ -114,7 +113,8 @@ impl Join {
         list.is_named = true;
         let types = state.event_types();
         let Some(kind) = types.find(&event.event_type).map(|kind| types.get(kind)) else { return };
-        if let (Outcome::Positive(_), Some(item)) = (kind.outcome(event.value), state.catalog().find(event.item_id.as_str()))
+        if let (Outcome::Positive(_), Some(item)) =
+            (kind.outcome(event.value), state.catalog().find(event.item_id.as_str()))
             && let Some(position) = list.items.iter().position(|shown| *shown == item)
         {
             list.wanted[position] = true;

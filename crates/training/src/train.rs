@@ -63,7 +63,8 @@ pub fn train(
     let split = Split::of(&timeline, head.log_seq, config)?;
     let pipeline = Pipeline::new(pipeline_config.clone());
 
-    let setting = Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
+    let setting =
+        Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
     let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
     let ranker = fit_ranker(&rows, &config.ranker, seed, progress)?;
     let importance = importance(&ranker, &rows, seed)?;

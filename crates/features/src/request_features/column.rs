@@ -9,6 +9,7 @@ use crate::audience::lift_of_item;
 use crate::catalog::compress;
 use crate::portable_math::ln;
 use crate::schema::{FeatureKind, Take, TimePart, Weekday};
+use crate::tally::age;
 use crate::text_stats::{TextStats, day_part, hour, share, weekday};
 use crate::{HalfLife, Tally};
 
@@ -38,19 +39,23 @@ impl RequestFeatures<'_> {
                 write(column, signals, |candidate| similarity(&candidate.cosines[..count], *take));
             }
             Kind::Wanted { half_life_days: None } => {
-                write_ln(column, gathered, |known| 1.0 + known.stats.wanted.ever() as f64);
+                write_ln(column, gathered, |known| 1.0 + f64::from(known.stats.wanted.ever()));
             }
             Kind::Wanted { half_life_days: Some(half_life) } => {
-                write_ln(column, gathered, |known| 0.1 + known.stats.wanted.recent(*half_life, now));
+                let age = age(*half_life, now);
+                write(column, gathered.known, |known| {
+                    known.as_ref().map_or(f64::NEG_INFINITY, |known| known.stats.wanted.log2_recent(*half_life, age))
+                });
+                gathered.logarithms.take_of_powers(0.1, column);
             }
             Kind::Trend { half_life_days } => {
                 write_ln(column, gathered, |known| {
                     let wanted = &known.stats.wanted;
-                    (1.0 + wanted.recent(*half_life_days, now)) / (5.0 + wanted.ever() as f64)
+                    (1.0 + wanted.recent(*half_life_days, now)) / (5.0 + f64::from(wanted.ever()))
                 });
             }
             Kind::WantedRate { half_life_days } => {
-                let mean = share(totals.all.wanted.ever(), (totals.all.wanted.ever() + totals.all.unwanted) as f64);
+                let mean = totals.all.share_wanted();
                 write_ln(column, gathered, |known| {
                     let wanted = self.count(&known.stats.wanted, *half_life_days) + PRIOR_USERS * mean;
                     let unwanted = self.count(&known.stats.unwanted, *half_life_days) + PRIOR_USERS * (1.0 - mean);
@@ -60,7 +65,7 @@ impl RequestFeatures<'_> {
             // Where no impressions are logged, there is no such rate.
             Kind::TakeRate { .. } if totals.shown.ever() == 0 => {}
             Kind::TakeRate { half_life_days } => {
-                let mean = share(totals.all.wanted.ever(), totals.shown.ever() as f64).min(1.0);
+                let mean = share(totals.all.wanted.ever(), f64::from(totals.shown.ever())).min(1.0);
                 let prior = PRIOR_USERS / mean;
                 write_ln(column, gathered, |known| {
                     let wanted = self.count(&known.stats.wanted, *half_life_days) + PRIOR_USERS;
@@ -81,10 +86,10 @@ impl RequestFeatures<'_> {
                 });
             }
             Kind::TextTime { attribute, part } => {
-                let usual = share(self.now_count(&totals.all, *part), totals.all.wanted.ever() as f64);
+                let usual = share(self.now_count(&totals.all, *part), f64::from(totals.all.wanted.ever()));
                 self.texts(attribute.as_deref(), gathered, column, |text| {
-                    let here = self.now_count(text.stats, *part) as f64;
-                    (here / usual + PRIOR_USERS) / (text.stats.wanted.ever() as f64 + PRIOR_USERS)
+                    let here = f64::from(self.now_count(text.stats, *part));
+                    (here / usual + PRIOR_USERS) / (f64::from(text.stats.wanted.ever()) + PRIOR_USERS)
                 });
             }
             Kind::Affinity { attribute, half_life_days } => {
@@ -93,15 +98,13 @@ impl RequestFeatures<'_> {
                 });
             }
             Kind::Liking { attribute } => {
-                let mean = share(totals.all.wanted.ever(), (totals.all.wanted.ever() + totals.all.unwanted) as f64);
-                self.texts(attribute.as_deref(), gathered, column, |text| {
-                    self.history.liking(&text.history, mean)
-                });
+                let mean = totals.all.share_wanted();
+                self.texts(attribute.as_deref(), gathered, column, |text| self.history.liking(&text.history, mean));
             }
             Kind::NumberDistance { attribute } => self.number_distance(attribute.as_deref(), gathered, column),
             Kind::Audience { attribute } => {
                 let kinds = state.audience().kinds(&self.user.labels, attribute.as_deref());
-                let all = totals.all.wanted.ever() as f64;
+                let all = f64::from(totals.all.wanted.ever());
                 let counts = gathered.audiences.iter().zip(gathered.known);
                 for (slot, (counts, known)) in column.iter_mut().zip(counts) {
                     let share = known.as_ref().map_or(0.0, |known| share(known.stats.wanted.ever(), all));
@@ -127,7 +130,7 @@ impl RequestFeatures<'_> {
             }
             Kind::WantedGap {} => {
                 let Some((mean, _)) = self.history.means() else { return };
-                write_gap(column, gathered, mean, |known| 1.0 + known.stats.wanted.ever() as f64);
+                write_gap(column, gathered, mean, |known| 1.0 + f64::from(known.stats.wanted.ever()));
             }
             Kind::AgeGap {} => {
                 let Some((_, mean)) = self.history.means() else { return };
@@ -137,12 +140,15 @@ impl RequestFeatures<'_> {
                 let Some(wanted) = state.catalog().number_attribute(attribute) else { return };
                 write_known(column, gathered, |known| {
                     let number = known.item.numbers.iter().find(|(attribute, _)| *attribute == wanted);
-                    number.map_or(0.0, |number| state.catalog().standardised(*number).clamp(-DISTANCE_MAX, DISTANCE_MAX))
+                    number
+                        .map_or(0.0, |number| state.catalog().standardised(*number).clamp(-DISTANCE_MAX, DISTANCE_MAX))
                 });
             }
             Kind::ItemHas { attribute, value } => {
                 let Some(label) = state.catalog().find_label(attribute, value) else { return };
-                write_known(column, gathered, |known| f64::from(u8::from(known.item.labels.binary_search(&label).is_ok())));
+                write_known(column, gathered, |known| {
+                    f64::from(u8::from(known.item.labels.binary_search(&label).is_ok()))
+                });
             }
             // About the request, or made of other columns.
             Kind::UserNumber { .. }
@@ -194,7 +200,6 @@ impl RequestFeatures<'_> {
         });
     }
 
-
     /// Writes the mean of the logarithms of `value` over each candidate's texts of `attribute`; 0 where nobody
     /// has the attribute.
     fn texts<'g>(
@@ -211,15 +216,15 @@ impl RequestFeatures<'_> {
     }
 
     fn count(&self, tally: &Tally, half_life: Option<HalfLife>) -> f64 {
-        half_life.map_or(tally.ever() as f64, |half_life| tally.recent(half_life, self.now))
+        half_life.map_or(f64::from(tally.ever()), |half_life| tally.recent(half_life, self.now))
     }
 
     /// Wishes at this part of the day or week.
-    fn now_count(&self, stats: &TextStats, part: TimePart) -> u64 {
-        u64::from(match part {
+    fn now_count(&self, stats: &TextStats, part: TimePart) -> u32 {
+        match part {
             TimePart::Day => stats.by_day_part[day_part(self.now)],
             TimePart::Week => stats.by_weekday[usize::from(weekday(self.now))],
-        })
+        }
     }
 
     fn days_since(&self, time: Timestamp) -> f64 {

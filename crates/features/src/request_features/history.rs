@@ -53,7 +53,9 @@ impl History {
         let mut history = Self { texts, ..Self::default() };
         let (mut popularity, mut age) = (0.0, 0.0);
         for entry in wanted {
-            let Some((item, stats)) = state.catalog().get(entry.item).zip(state.item_stats(entry.item)) else { continue };
+            let Some((item, stats)) = state.catalog().get(entry.item).zip(state.item_stats(entry.item)) else {
+                continue;
+            };
             let days = (now.seconds_since(entry.time) / DAY_SECONDS).max(0.0);
             let mut weights = [1.0; 5];
             for (weight, half_life) in weights[1..].iter_mut().zip(HalfLife::DAYS) {
@@ -75,7 +77,7 @@ impl History {
                 history.numbers[slot].0 += state.catalog().standardised(*number);
                 history.numbers[slot].1 += 1.0;
             }
-            popularity += ln(1.0 + stats.wanted.ever() as f64);
+            popularity += ln(1.0 + f64::from(stats.wanted.ever()));
             age += ln(1.0 + (now.seconds_since(item.first_seen) / DAY_SECONDS).max(0.0));
         }
         history.means = (history.wanted > 0.0).then(|| (popularity / history.wanted, age / history.wanted));

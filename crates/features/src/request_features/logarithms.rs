@@ -1,6 +1,6 @@
 use pulp::Arch;
 
-use crate::portable_math::ln;
+use crate::portable_math::{exp2, ln};
 
 /// Takes logarithms of many numbers at once, by the instructions of the processor; the bits are the same by any.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,15 @@ impl Logarithms {
         self.0.dispatch(|| {
             for value in &mut *values {
                 *value = ln(*value);
+            }
+        });
+    }
+
+    /// Puts ln(`least` + 2^x) in the place of each x.
+    pub(super) fn take_of_powers(self, least: f64, values: &mut [f64]) {
+        self.0.dispatch(|| {
+            for value in &mut *values {
+                *value = ln(least + exp2(*value));
             }
         });
     }

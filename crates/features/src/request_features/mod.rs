@@ -116,7 +116,13 @@ impl<'a> RequestFeatures<'a> {
     }
 
     /// The same by the instructions of `arch`: all give the same bits.
-    fn rows_by(&self, arch: Arch, candidates: CandidateList<'_>, budget: &dyn Budget, scratch: &mut FeatureScratch) -> bool {
+    fn rows_by(
+        &self,
+        arch: Arch,
+        candidates: CandidateList<'_>,
+        budget: &dyn Budget,
+        scratch: &mut FeatureScratch,
+    ) -> bool {
         let count = candidates.all.len();
         let FeatureScratch { rows, columns, column } = scratch;
         rows.clear();

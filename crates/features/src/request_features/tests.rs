@@ -26,7 +26,8 @@ fn attributes(json: &str) -> Attributes {
 }
 
 fn item(id: u8, json: &str) -> LogRecord {
-    let item = Item { item_id: ItemId::parse(&format!("i{id}")).unwrap(), attributes: attributes(json), available: true };
+    let item =
+        Item { item_id: ItemId::parse(&format!("i{id}")).unwrap(), attributes: attributes(json), available: true };
     LogRecord::ItemPut { timestamp: Timestamp::EPOCH, item }
 }
 

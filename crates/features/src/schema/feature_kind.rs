@@ -216,15 +216,8 @@ pub enum Weekday {
 
 impl Weekday {
     /// In order.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Monday,
-        Self::Tuesday,
-        Self::Wednesday,
-        Self::Thursday,
-        Self::Friday,
-        Self::Saturday,
-        Self::Sunday,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
 }
 
 /// What a feature says something about.
@@ -258,7 +251,9 @@ impl FeatureKind {
         match self {
             Self::RetrievalScore {} | Self::RetrievalRank {} | Self::RetrievalKnown {} => "first stage",
             Self::Similarity { .. } => "first stage, user's events",
-            Self::Wanted { .. } | Self::Trend { .. } | Self::WantedRate { .. } | Self::TakeRate { .. } => "item's events",
+            Self::Wanted { .. } | Self::Trend { .. } | Self::WantedRate { .. } | Self::TakeRate { .. } => {
+                "item's events"
+            }
             Self::ItemIdle {} => "item's events",
             Self::ItemAge {} | Self::ItemNumber { .. } | Self::ItemHas { .. } => "item",
             Self::TextTrend { .. } | Self::TextTime { .. } => "events by text of the item",

@@ -121,7 +121,9 @@ fn check_kind(kind: &FeatureKind, all: &BTreeMap<String, FeatureKind>) -> Result
                 None | Some(Kind::Cross { .. }) => true,
                 Some(_) => false,
             });
-            unfit.map_or(Ok(()), |name| refuse("of", format!("must name two features that are no crosses, got {name:?}")))
+            unfit.map_or(Ok(()), |name| {
+                refuse("of", format!("must name two features that are no crosses, got {name:?}"))
+            })
         }
         Kind::ItemNumber { attribute }
         | Kind::UserNumber { attribute }
@@ -219,7 +221,10 @@ mod tests {
             (r#"{"x":{"kind":"wanted","half_life_days":3}}"#, "half_life_days: must be 1, 7, 30 or 90, got 3"),
             (r#"{"x":{"kind":"similarity","last":17,"take":"max"}}"#, "x.last: must be 1 to 16, got 17"),
             (r#"{"x":{"kind":"cross","of":["item_age","y"]}}"#, "x.of: must name two features"),
-            (r#"{"x":{"kind":"cross","of":["y","item_age"]},"y":{"kind":"cross","of":["item_age","affinity"]}}"#, "no crosses"),
+            (
+                r#"{"x":{"kind":"cross","of":["y","item_age"]},"y":{"kind":"cross","of":["item_age","affinity"]}}"#,
+                "no crosses",
+            ),
             (r#"{"X":{"kind":"item_age"}}"#, "names are 1 to 64 of a-z"),
             (r#"{"x":false}"#, "there is none of that name"),
             (r#"{"x":true}"#, "a feature is a table or false"),
