@@ -119,7 +119,11 @@ mod tests {
             ("pipeline = [\n", "line 1", "array"),
             ("[features]\nx = { kind = \"afinity\" }\n", "line 2", "unknown variant `afinity`"),
             ("[features]\n\nx = { kind = \"item_age\", days = 3 }\n", "line 3", "unknown field `days`"),
-            ("[features.x]\nkind = \"wanted\"\nhalf_life_days = 3\n", "line 3", "must be 1, 7, 30 or 90, got 3"),
+            (
+                "[features.x]\nkind = \"wanted\"\nhalf_life_days = 3\n",
+                "line 1",
+                "half_life_days: must be 1, 7, 30 or 90, got 3",
+            ),
             ("[features]\nitem_age = \"old\"\n", "line 2", "a feature, such as"),
             ("[features]\nx = { kind = \"cross\", of = [\"affinity\", \"y\"] }\n", "line 1", "x.of: must name two"),
             ("[training]\nrows = \"shown\"\n", "line 2", "unknown variant `shown`"),

@@ -42,4 +42,5 @@ pub use probability::probability;
 pub use row_schema::{CATEGORY_IDS_MAX, Category, FEATURES_MAX, HEADS_MAX, RowSchema};
 pub use serving::{Candidates, Ids, ModelManifest, ModelTensor, Precision, RankingModel, ScoringScratch};
 pub use simd::Simd;
+pub use standardization::Standardization;
 pub use training_rows::{ROWS_MAX, Row, TrainingRows, WEIGHT_MAX, WEIGHT_MIN};

@@ -133,18 +133,15 @@ impl TryFrom<File> for LogisticRegression {
                 let reason = format!("must have one entry per feature, {features}, got {}", values.len());
                 return Err(InvalidInput::new(name, reason));
             }
-            if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-                return Err(InvalidInput::new(format!("{name}[{i}]"), format!("must be finite, got {}", values[i])));
-            }
         }
-        if let Some(i) = deviations.iter().position(|&deviation| deviation < 0.0) {
-            let reason = format!("must be 0 or more, got {}", deviations[i]);
-            return Err(InvalidInput::new(format!("deviations[{i}]"), reason));
+        if let Some(i) = weights.iter().position(|value| !value.is_finite()) {
+            return Err(InvalidInput::new(format!("weights[{i}]"), format!("must be finite, got {}", weights[i])));
         }
+        let standardization = Standardization::parse(means, deviations)?;
         if !intercept.is_finite() {
             return Err(InvalidInput::new("intercept", format!("must be finite, got {intercept}")));
         }
-        let model = Self::from_standardized(intercept, weights, Standardization { means, deviations });
+        let model = Self::from_standardized(intercept, weights, standardization);
         if let Some(i) = model.raw_weights.iter().position(|weight| !weight.is_finite()) {
             return Err(InvalidInput::new(format!("weights[{i}]"), "overflows when divided by its deviation"));
         }

@@ -1,4 +1,6 @@
 use rayon::prelude::*;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use shortlist_types::InvalidInput;
 
 use crate::TrainingRows;
 
@@ -10,16 +12,57 @@ const SPREAD_MIN: f64 = 1e-7;
 /// Mean and standard deviation of each feature over the weighted rows.
 ///
 /// A feature that is constant up to rounding has the deviation 0, and its standardised value is 0.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Standardization {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standardization {
     pub(crate) means: Vec<f64>,
     pub(crate) deviations: Vec<f64>,
 }
 
+impl<'de> Deserialize<'de> for Standardization {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct File {
+            means: Vec<f64>,
+            deviations: Vec<f64>,
+        }
+        let File { means, deviations } = File::deserialize(deserializer)?;
+        Self::parse(means, deviations).map_err(de::Error::custom)
+    }
+}
+
 impl Standardization {
+    /// Checks and keeps means and deviations.
+    ///
+    /// # Errors
+    /// Different lengths, a number that is not finite, or a deviation below 0.
+    pub fn parse(means: Vec<f64>, deviations: Vec<f64>) -> Result<Self, InvalidInput> {
+        if means.len() != deviations.len() {
+            let reason = format!("must have one entry per feature, {}, got {}", means.len(), deviations.len());
+            return Err(InvalidInput::new("deviations", reason));
+        }
+        for (name, values) in [("means", &means), ("deviations", &deviations)] {
+            if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+                return Err(InvalidInput::new(format!("{name}[{i}]"), format!("must be finite, got {}", values[i])));
+            }
+        }
+        if let Some(i) = deviations.iter().position(|&deviation| deviation < 0.0) {
+            let reason = format!("must be 0 or more, got {}", deviations[i]);
+            return Err(InvalidInput::new(format!("deviations[{i}]"), reason));
+        }
+        Ok(Self { means, deviations })
+    }
+
+    /// Features of a row.
+    pub fn features(&self) -> usize {
+        self.means.len()
+    }
+
+    /// That of these rows.
+    ///
     /// **Cost**: two passes over the rows, the second about the means, so that large means do not
     /// swallow small spreads.
-    pub(crate) fn of(rows: &TrainingRows) -> Self {
+    pub fn of(rows: &TrainingRows) -> Self {
         let total: f64 = rows.weights().iter().map(|&weight| f64::from(weight)).sum();
         let features = rows.number_count();
         let sums = sum_by_feature(rows, |_, value| f64::from(value));
@@ -40,7 +83,7 @@ impl Standardization {
     }
 
     /// Writes the standardised values of one row.
-    pub(crate) fn apply(&self, row: &[f32], to: &mut [f32]) {
+    pub fn apply(&self, row: &[f32], to: &mut [f32]) {
         for (((to, &value), mean), &deviation) in to.iter_mut().zip(row).zip(&self.means).zip(&self.deviations) {
             *to = if deviation > 0.0 { ((f64::from(value) - mean) / deviation) as f32 } else { 0.0 };
         }

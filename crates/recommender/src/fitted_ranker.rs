@@ -1,5 +1,6 @@
 use shortlist_ranking::{
-    Candidates, LogisticRegression, ModelKind, Platt, RankingError, RankingModel, ScoringScratch, probability,
+    Candidates, LogisticRegression, ModelKind, Platt, RankingError, RankingModel, ScoringScratch, Standardization,
+    probability,
 };
 
 /// The fitted second stage: from the features of each candidate to the score that orders it.
@@ -16,6 +17,8 @@ pub enum FittedRanker {
 pub struct NetworkRanker {
     /// Its weights, as they serve.
     pub model: RankingModel,
+    /// How each feature's number is told to it: fitted on the training rows.
+    pub numbers: Standardization,
     /// From its scores to probabilities, where it was fitted to order and not to tell log-odds.
     pub calibration: Option<Platt>,
 }
@@ -48,8 +51,13 @@ impl FittedRanker {
         match self {
             Self::Logistic(model) => model.score(rows, scores),
             Self::Network(network) => {
-                let count = rows.len() / self.features().max(1);
-                let candidates = Candidates { count, shared_numbers: &[], numbers: rows, ids: &[] };
+                let width = self.features().max(1);
+                let mut told = vec![0.0; rows.len()];
+                for (row, told) in rows.chunks_exact(width).zip(told.chunks_exact_mut(width)) {
+                    network.numbers.apply(row, told);
+                }
+                let count = rows.len() / width;
+                let candidates = Candidates { count, shared_numbers: &[], numbers: &told, ids: &[] };
                 network.model.score(&candidates, scratch, scores)
             }
         }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use shortlist_features::FeatureSchema;
-use shortlist_ranking::{ModelManifest, ModelTensor, Platt, Precision, RankingModel};
+use shortlist_ranking::{ModelManifest, ModelTensor, Platt, Precision, RankingModel, Standardization};
 
 use super::tensors::{self, Tensors, Values};
 use super::{BundleError, BundleFiles, malformed, to_json};
@@ -16,6 +16,7 @@ const WEIGHTS: &str = "ranker_network.safetensors";
 #[serde(deny_unknown_fields)]
 struct NetworkFile {
     model: ModelManifest,
+    numbers: Standardization,
     calibration: Option<Platt>,
     /// Name, rows and columns of each tensor, in order.
     tensors: Vec<(String, usize, usize)>,
@@ -29,6 +30,7 @@ pub(crate) fn write(ranker: &FittedRanker) -> Result<Vec<(&'static str, Vec<u8>)
     let given = network.model.tensors();
     let file = NetworkFile {
         model: network.model.manifest().clone(),
+        numbers: network.numbers.clone(),
         calibration: network.calibration,
         tensors: given.iter().map(|tensor| (tensor.name.clone(), tensor.shape.0, tensor.shape.1)).collect(),
     };
@@ -50,11 +52,15 @@ pub(crate) fn read(files: &BundleFiles<'_>, features: &FeatureSchema) -> Result<
 }
 
 fn read_network(files: &BundleFiles<'_>, features: &FeatureSchema, bytes: &[u8]) -> Result<NetworkRanker, BundleError> {
-    let NetworkFile { model, calibration, tensors } =
+    let NetworkFile { model, numbers, calibration, tensors } =
         serde_json::from_slice(bytes).map_err(|error| malformed(NETWORK, &error))?;
     let schema = &model.schema;
     if !schema.numbers.iter().map(String::as_str).eq(features.names()) || !schema.categories.is_empty() {
         return Err(malformed(NETWORK, &"the network reads other features than features.json names"));
+    }
+    if numbers.features() != features.width() {
+        let reason = format!("expected {} means, got {}", features.width(), numbers.features());
+        return Err(malformed(NETWORK, &reason));
     }
     if schema.heads.len() != 1 {
         return Err(malformed(NETWORK, &format!("expected one outcome, got {}", schema.heads.len())));
@@ -66,5 +72,5 @@ fn read_network(files: &BundleFiles<'_>, features: &FeatureSchema, bytes: &[u8])
         .map(|(name, rows, columns)| Ok(ModelTensor { values: weights.f32(&name)?, name, shape: (rows, columns) }));
     let tensors = tensors.collect::<Result<Vec<_>, BundleError>>()?;
     let model = RankingModel::from_parts(model, tensors, Precision::F32).map_err(|error| malformed(WEIGHTS, &error))?;
-    Ok(NetworkRanker { model, calibration })
+    Ok(NetworkRanker { model, numbers, calibration })
 }
