@@ -92,6 +92,14 @@ fn what_cannot_be_used_is_refused_with_its_line_before_anything_starts() {
         let error = fails(64, &[command, &["--store", &store]].concat());
         assert!(error.contains("line 2") && error.contains("unknown variant `affinty`"), "{error}");
     }
+    // A misspelt attribute is no error, for it may come yet; it is said.
+    std::fs::write(
+        format!("{store}/shortlist.toml"),
+        "[features]\nx = { kind = \"item_number\", attribute = \"prize\" }\n",
+    )
+    .unwrap();
+    let said = harness::text(&harness::run(&["train", "--store", &store]).stderr);
+    assert!(said.contains("nobody in the log has the attribute") && said.contains("prize"), "{said}");
     // Rows of a served log that is not there.
     std::fs::write(format!("{store}/shortlist.toml"), "[training]\nrows = \"served\"\n").unwrap();
     assert!(fails(1, &["train", "--store", &store]).contains("served_share"));

@@ -103,6 +103,11 @@ impl Audience {
         labels.iter().filter_map(of).take(KINDS_MAX).collect()
     }
 
+    /// Whether a user has had a text of the attribute `name`.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.attributes.find(name).is_some()
+    }
+
     /// How many users of which kinds want the item: by label, ascending.
     pub(crate) fn of_item(&self, item: ItemIdx) -> &[(LabelIdx, u32)] {
         self.by_item.get(item.as_usize()).map_or(&[], Vec::as_slice)

@@ -66,6 +66,9 @@ pub fn train(
     let setting =
         Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
     let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
+    for (feature, attribute) in features.unmet(&state) {
+        tracing::warn!(feature, attribute, "nobody in the log has the attribute that this feature reads");
+    }
     let ranker = fit_ranker(&rows, &config.ranker, seed, progress)?;
     let importance = importance(&ranker, &rows, seed)?;
     models.ranker = Some(ranker);

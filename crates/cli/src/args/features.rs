@@ -6,7 +6,7 @@ use super::StoreArgs;
 pub(crate) enum FeaturesCommand {
     /// List what the ranker reads: source, type, default, and importance in the promoted bundle
     ///
-    /// The features are those of [features] in the configuration: what the next training will use. The importance is
+    /// The features are those of the table `features` in the configuration: what the next training will use. The importance is
     /// how much of the AUC is lost when a feature's numbers are shuffled among the training rows; a feature that the
     /// promoted bundle does not read, or reads as another kind, has none.
     List(FeaturesListArgs),

@@ -16,6 +16,7 @@ use shortlist_types::limits::{ATTRIBUTE_NAME_BYTES_MAX, FEATURES_MAX};
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::default_features::default_features;
+use crate::FeatureState;
 
 /// Latest wanted items that a similarity may look at.
 pub const SIMILAR_MAX: usize = 16;
@@ -85,6 +86,30 @@ impl FeatureSchema {
     pub fn fingerprint(&self) -> u64 {
         // Maps of names and kinds always serialise.
         xxh3_64(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The features whose attribute no item, or no user, has had in the log so far, each with that attribute: a
+    /// misspelt one, most likely. Of numbers of users and of the context it cannot be told.
+    pub fn unmet<'a>(&'a self, state: &'a FeatureState) -> impl Iterator<Item = (&'a str, &'a str)> {
+        use FeatureKind as Kind;
+        let catalog = state.catalog();
+        self.iter().filter_map(move |(name, kind)| {
+            let (attribute, is_met) = match kind {
+                Kind::TextTrend { attribute: Some(attribute), .. }
+                | Kind::TextTime { attribute: Some(attribute), .. }
+                | Kind::Affinity { attribute: Some(attribute), .. }
+                | Kind::Liking { attribute: Some(attribute) }
+                | Kind::ItemHas { attribute, .. } => (attribute, catalog.text_attribute(attribute).is_some()),
+                Kind::NumberDistance { attribute: Some(attribute) } | Kind::ItemNumber { attribute } => {
+                    (attribute, catalog.number_attribute(attribute).is_some())
+                }
+                Kind::Audience { attribute: Some(attribute) }
+                | Kind::TextAudience { attribute: Some(attribute), .. }
+                | Kind::UserHas { attribute, .. } => (attribute, state.audience().knows(attribute)),
+                _ => return None,
+            };
+            (!is_met).then_some((name, attribute.as_str()))
+        })
     }
 
     /// The latest wanted items that the similarities look at.
