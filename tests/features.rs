@@ -4,6 +4,8 @@
 
 mod harness;
 
+use std::process::Stdio;
+
 use harness::{Server, fails, folder, imported_store, ok, ok_json};
 use serde_json::{Value, json};
 
@@ -50,6 +52,16 @@ fn features_of_the_configuration_are_trained_served_audited_and_listed() {
     {
         assert!(table.contains(text), "{text}: {table}");
     }
+
+    // Who reads one line has what he wanted.
+    let mut child = harness::shortlist(&["features", "list", "--store", &store])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", harness::text(&output.stderr));
 
     // A request's context reaches the ranker, and the audit finds what it read.
     let server = Server::start(&store);

@@ -1,18 +1,24 @@
 //! What people and machines read: answers on stdout, all else on stderr.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that prints
+#![allow(clippy::print_stderr)] // the one place that prints
+
+use std::io::{ErrorKind, Write};
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
-/// Prints a line of the answer.
+/// Prints a line of the answer. Who reads no further, as `head` does, has what he wanted: the command ends.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => eprintln!("error: stdout cannot be written: {error}"),
+        Ok(()) => {}
+    }
 }
 
 /// Prints the answer as one JSON object.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -42,5 +48,5 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     for row in rows {
         table.add_row(row);
     }
-    println!("{table}");
+    line(&table.to_string());
 }
