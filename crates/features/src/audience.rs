@@ -6,7 +6,7 @@ use shortlist_types::limits::{AUDIENCE_ITEM_MAX, AUDIENCE_MAX, LABELS_MAX};
 use shortlist_types::{AttributeValue, Attributes, ItemIdx, Timestamp};
 
 use crate::attribute_names::AttributeNames;
-use crate::catalog::DESCRIPTIVE;
+use crate::catalog::{DESCRIPTIVE, label_key};
 use crate::checkpoint::in_order;
 use crate::{HalfLife, LabelIdx, Tally};
 
@@ -17,7 +17,7 @@ const PRIOR: f64 = 2.0;
 /// wanted each item, and each attribute text of items.
 ///
 /// Bounded: at most 1,024 texts of users per item and 4,000,000 counts of items, 8 bytes each; at most 1,000,000
-/// pairs of texts, about 70 bytes each. What comes beyond is not counted.
+/// pairs of texts, 56 to 112 bytes each. What comes beyond is not counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Audience {
     #[serde(with = "in_order")]
@@ -33,7 +33,7 @@ pub(crate) struct Audience {
     by_text: HashMap<(LabelIdx, LabelIdx), Tally, FixedState>,
 }
 
-/// Texts of one user that a request asks about: the product of as many lifts, each below 2^53, is finite.
+/// Texts of one user that a request asks about: the product of as many lifts, each below 2^31, is finite and above 0.
 const KINDS_MAX: usize = 16;
 
 /// One kind of user, as a request asks about it.
@@ -136,7 +136,7 @@ impl Audience {
     }
 
     fn label(&mut self, name: &str, text: &str) -> Option<LabelIdx> {
-        let key = format!("{name}\0{text}");
+        let key = label_key(name, text);
         if let Some(label) = self.labels.get(&key) {
             return Some(*label);
         }

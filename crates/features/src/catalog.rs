@@ -284,7 +284,8 @@ impl Catalog {
     }
 }
 
-fn label_key(name: &str, text: &str) -> String {
+/// By what a text of an attribute is numbered.
+pub(crate) fn label_key(name: &str, text: &str) -> String {
     format!("{name}\0{text}")
 }
 

@@ -9,8 +9,8 @@ use shortlist_types::{ItemIdx, Timestamp};
 /// never do are kept in two generations, the younger of at most 10,000: when it is full it becomes the elder,
 /// and what was the elder is forgotten.
 ///
-/// **Cost**: memory is about 2 bytes per item where the user's items are dense among the numbers, up to some
-/// 30 for one that stands alone; 16 for one that comes back.
+/// **Cost**: memory is about 2 bytes per item where the user's items are dense among the numbers, up to 88 for
+/// one that lies far from all others; 16 for one that comes back.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct SeenItems {
     younger: RoaringBitmap,

@@ -23,7 +23,7 @@ const LOG2_MAX: f64 = 30.0;
 /// when the last one came, so late events count exactly as if they had come in order, and counts of the same
 /// half-life compare without being brought to the same time.
 ///
-/// **Cost**: about 40 ns per event. All arithmetic gives the same bits on every machine.
+/// **Cost**: four exponentials and four logarithms per event. All arithmetic gives the same bits on every machine.
 ///
 /// **Source**: forward decay, Cormode, Shkapenyuk, Srivastava, Xu, "Forward Decay", ICDE 2009.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -28,10 +28,14 @@ pub(crate) fn served_rows(
     let served = served.ok_or(TrainingError::NothingServed)?;
     let mut join = Join { left_out: LeftOut::default(), lists: Vec::new(), by_request: HashMap::new() };
     let slice = setting.split.ranker_from.0..setting.split.evaluation_from.0;
-    // What a request that began before the slice read may still be told of events in it.
+    // A request stands in the log before the record that came next.
     let in_slice = |state: &LogSeq| slice.contains(&state.next().0);
     progress.begin("reading what was served", None);
-    for (log_seq, _) in served.states()?.into_iter().filter(|(state, _)| in_slice(state)) {
+    // The latest are kept where there are too many.
+    for (log_seq, _) in served.states()?.into_iter().rev().filter(|(state, _)| in_slice(state)) {
+        if join.lists.len() >= setting.config.decisions_max {
+            break;
+        }
         for request in served.of_state(log_seq)? {
             join.take(request, setting);
         }
@@ -88,7 +92,6 @@ impl Join {
             self.left_out.other_features += 1;
             return;
         }
-        // Later ones are as good as earlier ones: the first so many are kept.
         if self.lists.len() >= setting.config.decisions_max {
             return;
         }

@@ -3,7 +3,7 @@
 use shortlist_types::{AttributeValue, Attributes, Timestamp};
 
 use super::candidate_texts::CandidateText;
-use super::{Gathered, Known, RequestFeatures};
+use super::{Gathered, Known, RequestFeatures, days_between};
 use crate::attribute_key::AttributeKey;
 use crate::audience::lift_of_item;
 use crate::catalog::compress;
@@ -15,7 +15,6 @@ use crate::{HalfLife, Tally};
 
 /// Users whose opinion a rate starts with before anybody spoke: keeps one event from looking like certainty.
 const PRIOR_USERS: f64 = 10.0;
-const DAY_SECONDS: f64 = 86_400.0;
 /// Farthest distance between two numbers, in standard deviations.
 const DISTANCE_MAX: f64 = 10.0;
 
@@ -228,7 +227,7 @@ impl RequestFeatures<'_> {
     }
 
     fn days_since(&self, time: Timestamp) -> f64 {
-        (self.now.seconds_since(time) / DAY_SECONDS).max(0.0)
+        days_between(time, self.now)
     }
 }
 

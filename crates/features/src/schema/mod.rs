@@ -36,12 +36,13 @@ pub const SIMILAR_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureSchema {
     features: Vec<(String, FeatureKind)>,
+    fingerprint: u64,
 }
 
 impl Default for FeatureSchema {
     fn default() -> Self {
         let features = default_features().into_iter().map(|(name, kind)| (name.to_owned(), kind));
-        Self { features: features.collect::<BTreeMap<_, _>>().into_iter().collect() }
+        Self::of(features.collect())
     }
 }
 
@@ -59,7 +60,13 @@ impl FeatureSchema {
             check_name(name)?;
             check_kind(kind, &features).map_err(|error| error.within(name.clone()))?;
         }
-        Ok(Self { features: features.into_iter().collect() })
+        Ok(Self::of(features))
+    }
+
+    fn of(features: BTreeMap<String, FeatureKind>) -> Self {
+        // Maps of names and kinds always serialise.
+        let fingerprint = xxh3_64(&serde_json::to_vec(&features).unwrap_or_default());
+        Self { features: features.into_iter().collect(), fingerprint }
     }
 
     /// Features in a row.
@@ -84,8 +91,7 @@ impl FeatureSchema {
 
     /// A number that tells schemas apart: of names and kinds.
     pub fn fingerprint(&self) -> u64 {
-        // Maps of names and kinds always serialise.
-        xxh3_64(&serde_json::to_vec(self).unwrap_or_default())
+        self.fingerprint
     }
 
     /// The features whose attribute no item, or no user, has had in the log so far, each with that attribute: a
