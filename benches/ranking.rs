@@ -12,7 +12,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use shortlist_features::FeatureScratch;
 use shortlist_ranking::ScoringScratch;
-use shortlist_recommender::{FeatureRanker, Pipeline, PipelineConfig, Ranker, Retrieved, Scratch};
+use shortlist_recommender::{CategoryIds, FeatureRanker, Pipeline, PipelineConfig, Ranker, Retrieved, Scratch};
 use shortlist_types::Unlimited;
 
 use crate::world::{Size, World};
@@ -56,14 +56,14 @@ fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("ranking");
     let (mut features, mut scores) = (FeatureScratch::default(), Vec::new());
-    let mut scoring = ScoringScratch::default();
+    let (mut scoring, ids) = (ScoringScratch::default(), CategoryIds::default());
     let mut next = retrieved.iter().cycle();
     group.bench_function("features", |bencher| {
         bencher.iter(|| next.next().unwrap().feature_rows(black_box(&[]), &mut features));
     });
     retrieved[0].feature_rows(&[], &mut features);
     group.bench_function("scoring", |bencher| {
-        bencher.iter(|| ranker.score(black_box(&features.rows), &mut scoring, &mut scores).unwrap())
+        bencher.iter(|| ranker.score(black_box(&features.rows), &ids, &mut scoring, &mut scores).unwrap())
     });
     group.bench_function("both", |bencher| {
         bencher.iter(|| {

@@ -44,7 +44,7 @@ fn features_of_the_configuration_are_trained_served_audited_and_listed() {
     assert_eq!(importance(&store, "affinity"), None);
     assert!(ok(&["features", "list", "--store", &store]).contains("no importance: there is no promoted bundle"));
     ok(&["train", "--store", &store, "--promote", "always"]);
-    assert!(importance(&store, "wanted_90d").unwrap() > 0.0);
+    assert!(features(&store).iter().any(|feature| feature["importance"].as_f64().unwrap() > 0.01));
     assert!(features(&store).iter().all(|feature| feature["name"] != "take_rate"));
     let table = ok(&["features", "list", "--store", &store]);
     for text in

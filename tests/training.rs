@@ -51,7 +51,7 @@ fn a_log_becomes_a_bundle_that_recommends_and_the_same_log_gives_the_same_bundle
     assert_eq!(ok_json(&["registry", "rollback", "--store", &twin, "--json"])["current"], bundle);
     let shown = ok_json(&["registry", "show", "--store", &twin, "--json"]);
     assert_eq!(shown["provenance"]["seed"], 7);
-    assert!(shown["coefficients"]["retrieval_score"].is_number(), "{shown}");
+    assert!(shown["coefficients"]["wanted"]["retrieval_score"].is_number(), "{shown}");
     assert!(fails(1, &["registry", "promote", "--store", &twin, "../../etc"]).contains("b-"));
     assert!(fails(1, &["registry", "promote", "--store", &twin, "b-0123456789abcdef"]).contains("b-0123456789abcdef"));
 
@@ -162,16 +162,67 @@ fn a_network_ranks_as_it_was_judged_and_its_files_are_checked() {
     let published = shortlist_store::Store::open(&store).unwrap().registry();
     let id = shortlist_store::BundleId::parse(&current).unwrap();
     let mut files = published.open(&id).unwrap().read_all().unwrap();
-    let weights = files.get_mut("ranker_network.safetensors").unwrap();
+    let weights = files.get_mut("ranker.safetensors").unwrap();
     let last = weights.len() - 4;
     weights[last..].copy_from_slice(&f32::NAN.to_le_bytes());
     let damaged = published.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
     let error = fails(1, &["registry", "promote", "--store", &store, damaged.as_str()]);
-    assert!(error.contains("ranker_network.safetensors") && error.contains("must be finite"), "{error}");
-    files.remove("ranker_network.safetensors");
+    assert!(error.contains("ranker.safetensors") && error.contains("must be finite"), "{error}");
+    files.remove("ranker.safetensors");
     let missing = published.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
     let error = fails(1, &["registry", "promote", "--store", &store, missing.as_str()]);
-    assert!(error.contains("has no file ranker_network.safetensors"), "{error}");
+    assert!(error.contains("has no file ranker.safetensors"), "{error}");
+}
+
+#[test]
+fn logged_impressions_make_probabilities_of_several_outcomes() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let config = path(&folder, "store/shortlist.toml");
+    let categories = "[categories]\ncategory = { of = \"item\", attribute = \"category\" }\n\
+                      item = { of = \"item\", attribute = \"item_id\" }\n";
+    let network = format!("{categories}[training.ranker]\nkind = \"mlp\"\nloss = \"pointwise\"\nhidden = [16, 8]\n");
+    for ranker in ["[training.ranker]\n", &network] {
+        std::fs::write(&config, format!("{ranker}outcomes = [\"click\"]\n")).unwrap();
+        let trained = ok_json(&["train", "--store", &store, "--promote", "always", "--json"]);
+        let evaluated = ok_json(&["evaluate", "store", "--store", &store, "--json"]);
+        assert_eq!(evaluated["calibration"], trained["calibration"], "from its files it is calibrated as it was");
+        for outcome in ["wanted", "click"] {
+            let judged = &trained["calibration"][outcome];
+            let (predicted, observed) = (number(&judged["predicted"]), number(&judged["observed"]));
+            assert!((predicted / observed - 1.0).abs() < 0.25, "{outcome}: {judged}");
+            assert!(number(&judged["expected_error"]) < 0.1 * predicted.max(0.3), "{outcome}: {judged}");
+        }
+        let server = harness::Server::start(&store);
+        let (status, body) = server.get("/v1/users/user-3/recommendations?k=20");
+        assert_eq!((status, &body["score_kind"]), (200, &json!("calibrated")), "{body}");
+        let of = |item: &Value, outcome: &str| number(&item["probabilities"][outcome]);
+        let items = body["items"].as_array().unwrap();
+        assert!(items.is_sorted_by(|a, b| of(a, "wanted") >= of(b, "wanted")), "{body}");
+        assert!(items.iter().all(|item| (0.0..1.0).contains(&of(item, "click"))), "{body}");
+        // Of a stranger nothing is known that a probability could be made of.
+        let (_, body) = server.get("/v1/users/nobody/recommendations?k=2");
+        assert_eq!((&body["score_kind"], &body["items"][0]["probabilities"]), (&json!("relative"), &Value::Null));
+        assert_eq!(server.stop(), Some(0));
+    }
+    let listed = ok_json(&["features", "list", "--store", &store, "--json"])["categories"].clone();
+    assert!(listed.as_array().unwrap().iter().all(|one| one["importance"].is_number()) && listed[1]["name"] == "item");
+    assert!(ok(&["features", "list", "--store", &store]).contains("category vocabulary \"category\""));
+    let shown = ok(&["registry", "show", "--store", &store]);
+    assert!(shown.contains("outcome click: probability of") && shown.contains("2 categories"), "{shown}");
+
+    // Encoders that are not those that the network was fitted with.
+    let current = ok_json(&["registry", "show", "--store", &store, "--json"])["id"].as_str().unwrap().to_owned();
+    let registry = shortlist_store::Store::open(&store).unwrap().registry();
+    let id = shortlist_store::BundleId::parse(&current).unwrap();
+    let mut files = registry.open(&id).unwrap().read_all().unwrap();
+    let mut ranker: Value = serde_json::from_slice(&files["ranker.json"]).unwrap();
+    let texts = ranker["model"]["network"]["categories"][0]["encoder"]["vocabulary"].as_array_mut().unwrap();
+    texts.push(json!("another"));
+    files.insert("ranker.json".to_owned(), serde_json::to_vec(&ranker).unwrap());
+    let foreign = registry.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
+    let error = fails(1, &["registry", "promote", "--store", &store, foreign.as_str()]);
+    assert!(error.contains("embeds other categories than its encoders give"), "{error}");
 }
 
 #[test]
@@ -181,6 +232,18 @@ fn a_ranker_that_cannot_be_is_refused_by_name() {
     for (table, expected) in [
         ("kind = \"oracle\"", "kind: must be one of logistic-regression"),
         ("kind = \"factorization-machine\"", "kind: factorization-machine multiplies categories"),
+        (
+            "[categories]\nx = { of = \"item\", attribute = \"genre\" }",
+            "training.ranker.kind: logistic-regression reads",
+        ),
+        (
+            "kind = \"mlp\"\n[categories]\naffinity = { of = \"item\", attribute = \"genre\" }",
+            "categories.affinity: is the name of a feature already",
+        ),
+        ("outcomes = [\"klick\"]", "training.ranker.outcomes: unknown type \"klick\"; known are click"),
+        ("outcomes = [\"impression\"]", "that an item was shown is no outcome"),
+        ("outcomes = [\"hide\", \"hide\"]", "outcomes: names \"hide\" twice"),
+        ("outcomes = [\"wanted\"]", "outcomes: names \"wanted\" twice"),
         ("kind = \"mlp\"\nloss = \"hinge\"", "hinge"),
         ("kind = \"mlp\"\nhidden = []", "hidden"),
         ("kind = \"mlp\"\ndropout = 1.0", "dropout"),

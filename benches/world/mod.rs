@@ -177,7 +177,7 @@ fn learn(
         }
     })?;
     tell(&format!("index of {} items built in {:.1} s", size.items, started.elapsed().as_secs_f64()));
-    models.ranker = Some(FittedRanker::Logistic(ranker::fit(state, &models, &table, users, end)?));
+    models.ranker = Some(FittedRanker::logistic(ranker::fit(state, &models, &table, users, end)?));
     Ok(models)
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::GatewayConfig;
-use shortlist_recommender::PipelineConfig;
+use shortlist_recommender::{CategorySchema, PipelineConfig};
 use shortlist_store::StoreConfig;
 use shortlist_training::{Settings, TrainingConfig};
-use shortlist_types::{EventType, EventTypes};
+use shortlist_types::{EventType, EventTypes, InvalidInput};
 
 use crate::args::StoreArgs;
 
@@ -26,7 +26,7 @@ pub(crate) enum ConfigError {
     #[error("the configuration {} cannot be used\n{error}", path.display())]
     Malformed { path: PathBuf, error: Box<toml::de::Error> },
     #[error("the configuration {} cannot be used\n{error}", path.display())]
-    Invalid { path: PathBuf, error: shortlist_types::InvalidInput },
+    Invalid { path: PathBuf, error: InvalidInput },
 }
 
 /// All settings.
@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) events: Arc<EventTypes>,
     pub(crate) pipeline: PipelineConfig,
     pub(crate) features: FeatureSchema,
+    pub(crate) categories: CategorySchema,
     pub(crate) training: TrainingConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) store: StoreConfig,
@@ -47,6 +48,7 @@ struct ConfigFile {
     events: BTreeMap<String, EventType>,
     pipeline: PipelineConfig,
     features: FeatureSchema,
+    categories: CategorySchema,
     training: TrainingConfig,
     gateway: GatewayConfig,
     store: StoreConfig,
@@ -78,6 +80,7 @@ impl Config {
             events: &self.events,
             pipeline: &self.pipeline,
             features: &self.features,
+            categories: &self.categories,
             training: &self.training,
             seed,
         }
@@ -88,10 +91,14 @@ impl Config {
             .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
         let mut events = BTreeMap::from(EventTypes::default());
         events.extend(std::mem::take(&mut file.events));
-        let events =
-            EventTypes::parse(events).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?;
-        let ConfigFile { pipeline, features, training, gateway, store, .. } = file;
-        Ok(Self { events: Arc::new(events), pipeline, features, training, gateway, store })
+        let invalid = |error| ConfigError::Invalid { path: path.to_owned(), error };
+        let events = EventTypes::parse(events).map_err(invalid)?;
+        let ConfigFile { pipeline, features, categories, training, gateway, store, .. } = file;
+        training.ranker.check_beside(&events, &categories).map_err(invalid)?;
+        if let Some((name, _)) = categories.iter().find(|(name, _)| features.position(name).is_some()) {
+            return Err(invalid(InvalidInput::new(format!("categories.{name}"), "is the name of a feature already")));
+        }
+        Ok(Self { events: Arc::new(events), pipeline, features, categories, training, gateway, store })
     }
 }
 

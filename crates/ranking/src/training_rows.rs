@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::{RankingError, RowSchema};
@@ -134,6 +135,17 @@ impl TrainingRows {
         Ok(())
     }
 
+    /// The same rows with outcome `head` alone.
+    pub fn of_head(&self, head: usize) -> Cow<'_, Self> {
+        if self.heads() == 1 {
+            return Cow::Borrowed(self);
+        }
+        let heads = self.schema.heads[head..=head].to_vec();
+        let schema = RowSchema { heads, ..RowSchema::clone(&self.schema) }.shared();
+        let labels = self.labels.iter().skip(head).step_by(self.heads()).copied().collect();
+        Cow::Owned(Self { schema, labels, ..self.clone() })
+    }
+
     /// What a row holds.
     pub fn schema(&self) -> &Arc<RowSchema> {
         &self.schema
@@ -172,6 +184,11 @@ impl TrainingRows {
     /// Whether the wished outcomes happened, rows x heads.
     pub fn labels(&self) -> &[bool] {
         &self.labels
+    }
+
+    /// The outcomes of one row, one per head.
+    pub fn labels_of(&self, row: usize) -> &[bool] {
+        &self.labels[row * self.heads()..][..self.heads()]
     }
 
     /// How much each row counts.

@@ -3,13 +3,15 @@ use std::time::Duration;
 use shortlist_store::{BundleId, ServedCandidate};
 use shortlist_types::{ItemId, LogSeq, Score};
 
-use crate::{SourceHit, StageName};
+use crate::{SourceHit, StageName, WANTED};
 
 /// The answer to a [`crate::Request`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The items, best first; fewer than k only when the catalogue has no more to offer.
     pub items: Vec<RecommendedItem>,
+    /// What the items' scores are.
+    pub score_kind: ScoreKind,
     /// The bundle that served, if there was one.
     pub bundle: Option<BundleId>,
     /// The state that served: all records up to this one.
@@ -20,6 +22,26 @@ pub struct Answer {
     pub timings: Vec<StageTiming>,
     /// What it was decided by, if that was to be kept.
     pub decided: Option<Decided>,
+}
+
+/// What the scores of an answer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScoreKind {
+    /// They order the items of this answer and mean nothing else.
+    #[default]
+    Relative,
+    /// They order the items, and beside each is how likely the item is to be wanted.
+    Calibrated,
+}
+
+impl ScoreKind {
+    /// The stable name in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Relative => "relative",
+            Self::Calibrated => "calibrated",
+        }
+    }
 }
 
 /// What an answer was decided by.
@@ -39,14 +61,24 @@ pub struct RecommendedItem {
     /// Which item.
     pub item_id: ItemId,
     /// The ranker's score, or the first stage's where that was the last word. Scores order the items
-    /// of one answer; they are not probabilities.
+    /// of one answer; no score is a probability.
     pub score: Score,
     /// Place in the list, from 0.
     pub rank: usize,
+    /// How likely each outcome is if the item is shown, by name: those that were calibrated on logged impressions, if
+    /// the ranker scored the item.
+    pub probabilities: Vec<(String, f32)>,
     /// Which sources proposed it, and where it stood there.
     pub sources: Vec<SourceHit>,
     /// Why it stands here, if asked.
     pub explanation: Option<Explanation>,
+}
+
+impl RecommendedItem {
+    pub(crate) fn score_kind(&self) -> ScoreKind {
+        let is_wanted = |(outcome, _): &(String, f32)| outcome == WANTED;
+        if self.probabilities.iter().any(is_wanted) { ScoreKind::Calibrated } else { ScoreKind::Relative }
+    }
 }
 
 /// Why an item stands where it stands.

@@ -31,14 +31,20 @@ impl Ranker for FeatureRanker {
             return Err(StageError::WrongLength { expected: candidates.len(), got: 0 });
         };
         let complete = feature_rows(request, candidates, &[], budget, &mut scratch.features);
-        let Scratch { features, scoring, scores, .. } = scratch;
-        let scored = if complete { ranker.score(&features.rows, scoring, scores) } else { Ok(()) };
-        match scored {
-            // The bundle's loader checked the width: the runner sees the missing scores.
-            Err(_) => Err(StageError::WrongLength { expected: candidates.len(), got: 0 }),
-            Ok(()) if complete => Ok(()),
-            Ok(()) => Err(StageError::Timeout),
+        if !complete {
+            return Err(StageError::Timeout);
         }
+        let Scratch { features, categories, scoring, outcomes, scores, .. } = scratch;
+        if let Some(encoders) = ranker.categories() {
+            encoders.encode(request, candidates.iter().map(|candidate| candidate.item), categories);
+        }
+        // The bundle's loader checked the widths: the runner sees the missing scores.
+        ranker
+            .score(&features.rows, categories, scoring, outcomes)
+            .map_err(|_| StageError::WrongLength { expected: candidates.len(), got: 0 })?;
+        scores.clear();
+        scores.extend(outcomes.iter().step_by(ranker.outcomes.len()));
+        Ok(())
     }
 }
 

@@ -3,12 +3,36 @@ use shortlist_ranking::{
     probability,
 };
 
-/// The fitted second stage: from the features of each candidate to the score that orders it.
+use crate::{CategoryEncoders, CategoryIds};
+
+/// The outcome that every ranker tells: the user showed interest. Lists are ordered by it.
+pub const WANTED: &str = "wanted";
+
+/// The fitted second stage: from what is known of each candidate to a score per outcome.
 #[derive(Debug)]
-pub enum FittedRanker {
-    /// A weight per feature, fitted exactly.
-    Logistic(LogisticRegression),
-    /// A network over the features.
+pub struct FittedRanker {
+    /// What it tells apart: first [`WANTED`], then event types.
+    pub outcomes: Vec<Outcome>,
+    /// How it scores.
+    pub model: RankerModel,
+}
+
+/// One outcome that a ranker tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// [`WANTED`], or the name of an event type.
+    pub name: String,
+    /// From log-odds among candidates to those of an item that is shown, fitted on logged impressions; without it
+    /// scores are relative: they order the items of one answer and mean nothing else.
+    pub calibration: Option<Platt>,
+}
+
+/// The models that rank.
+#[derive(Debug)]
+pub enum RankerModel {
+    /// A weight per feature, fitted exactly; one regression per outcome.
+    Logistic(Vec<LogisticRegression>),
+    /// A network over features and categories, its outcomes learned together.
     Network(Box<NetworkRanker>),
 }
 
@@ -19,72 +43,124 @@ pub struct NetworkRanker {
     pub model: RankingModel,
     /// How each feature's number is told to it: fitted on the training rows.
     pub numbers: Standardization,
-    /// From its scores to probabilities, where it was fitted to order and not to tell log-odds.
-    pub calibration: Option<Platt>,
+    /// How the categories become ids.
+    pub categories: CategoryEncoders,
+    /// Per outcome, from its scores to log-odds, where it was fitted to order and not to tell log-odds.
+    pub log_odds: Option<Vec<Platt>>,
 }
 
 impl FittedRanker {
+    /// A regression of the one outcome [`WANTED`], not calibrated.
+    pub fn logistic(model: LogisticRegression) -> Self {
+        let outcomes = vec![Outcome { name: WANTED.to_owned(), calibration: None }];
+        Self { outcomes, model: RankerModel::Logistic(vec![model]) }
+    }
+
     /// Which kind of model it is.
     pub fn kind(&self) -> ModelKind {
-        match self {
-            Self::Logistic(_) => ModelKind::LogisticRegression,
-            Self::Network(network) => network.model.kind(),
+        match &self.model {
+            RankerModel::Logistic(_) => ModelKind::LogisticRegression,
+            RankerModel::Network(network) => network.model.kind(),
         }
     }
 
     /// Features of a row.
     pub fn features(&self) -> usize {
-        match self {
-            Self::Logistic(model) => model.features(),
-            Self::Network(network) => network.model.schema().numbers.len(),
+        match &self.model {
+            RankerModel::Logistic(models) => models.first().map_or(0, LogisticRegression::features),
+            RankerModel::Network(network) => network.model.schema().numbers.len(),
         }
     }
 
-    /// Writes the score of every row to `scores`, which is emptied before. A row's bits do not depend on the
-    /// others.
+    /// How its categories are encoded; none where it reads numbers alone.
+    pub fn categories(&self) -> Option<&CategoryEncoders> {
+        match &self.model {
+            RankerModel::Logistic(_) => None,
+            RankerModel::Network(network) => Some(&network.categories).filter(|encoders| !encoders.is_empty()),
+        }
+    }
+
+    /// Writes the score of every row for every outcome to `scores`, which is emptied before. A row's bits do not
+    /// depend on the others.
     ///
-    /// **Shapes**: `rows` n x [`Self::features`], row-major.
+    /// **Shapes**: `rows` n x [`Self::features`], row-major; `ids` of the same rows; `scores` n x outcomes.
     ///
     /// # Errors
-    /// Rows of another width, or numbers that are not finite.
-    pub fn score(&self, rows: &[f32], scratch: &mut ScoringScratch, scores: &mut Vec<f32>) -> Result<(), RankingError> {
-        match self {
-            Self::Logistic(model) => model.score(rows, scores),
-            Self::Network(network) => {
+    /// Rows of another width, numbers that are not finite, ids of other rows.
+    pub fn score(
+        &self,
+        rows: &[f32],
+        ids: &CategoryIds,
+        scratch: &mut ScoringScratch,
+        scores: &mut Vec<f32>,
+    ) -> Result<(), RankingError> {
+        match &self.model {
+            RankerModel::Logistic(models) => match models.as_slice() {
+                [model] => model.score(rows, scores),
+                models => score_each(models, rows, scores),
+            },
+            RankerModel::Network(network) => {
                 let width = self.features().max(1);
                 let mut told = vec![0.0; rows.len()];
                 for (row, told) in rows.chunks_exact(width).zip(told.chunks_exact_mut(width)) {
                     network.numbers.apply(row, told);
                 }
                 let count = rows.len() / width;
-                let candidates = Candidates { count, shared_numbers: &[], numbers: &told, ids: &[] };
+                let candidates = Candidates { count, shared_numbers: &[], numbers: &told, ids: &ids.columns() };
                 network.model.score(&candidates, scratch, scores)
             }
         }
     }
 
-    /// What each feature adds to a row's score, compared with the average training row; none where the score
-    /// is no sum of features.
+    /// What each feature adds to a row's score of the first outcome, compared with the average training row; none
+    /// where the score is no sum of features.
     pub fn contributions(&self, row: &[f32]) -> Option<Vec<f32>> {
-        match self {
-            Self::Logistic(model) => model.contributions(row).ok(),
-            Self::Network(_) => None,
+        match &self.model {
+            RankerModel::Logistic(models) => models.first()?.contributions(row).ok(),
+            RankerModel::Network(_) => None,
         }
     }
 
-    /// The weight of each feature, in log-odds per standard deviation; none where there is no such thing.
-    pub fn coefficients(&self) -> Option<Vec<f64>> {
-        match self {
-            Self::Logistic(model) => Some(model.coefficients().to_vec()),
-            Self::Network(_) => None,
+    /// Per outcome, the weight of each feature in log-odds per standard deviation; none where there is no such
+    /// thing.
+    pub fn coefficients(&self) -> Option<Vec<&[f64]>> {
+        match &self.model {
+            RankerModel::Logistic(models) => Some(models.iter().map(LogisticRegression::coefficients).collect()),
+            RankerModel::Network(_) => None,
         }
     }
 
-    /// How likely the outcome is that a score stands for.
-    pub fn probability(&self, score: f32) -> f32 {
-        match self {
-            Self::Network(network) => network.calibration.map_or(probability(score), |platt| platt.probability(score)),
-            Self::Logistic(_) => probability(score),
+    /// The log-odds of outcome `outcome` among candidates that a score stands for.
+    pub fn log_odds(&self, outcome: usize, score: f32) -> f32 {
+        match &self.model {
+            RankerModel::Network(network) => {
+                network.log_odds.as_ref().map_or(score, |platt| platt[outcome].log_odds(score))
+            }
+            RankerModel::Logistic(_) => score,
         }
     }
+
+    /// How likely outcome `outcome` is of an item that is shown; none if that was never calibrated.
+    pub fn probability(&self, outcome: usize, score: f32) -> Option<f32> {
+        let calibration = self.outcomes[outcome].calibration?;
+        Some(calibration.probability(self.log_odds(outcome, score)))
+    }
+
+    /// How likely a candidate is to be wanted, as training saw candidates: calibrated on no impressions.
+    pub fn wanted_among_candidates(&self, score: f32) -> f32 {
+        probability(self.log_odds(0, score))
+    }
+}
+
+fn score_each(models: &[LogisticRegression], rows: &[f32], scores: &mut Vec<f32>) -> Result<(), RankingError> {
+    scores.clear();
+    let mut of_model = Vec::new();
+    for (outcome, model) in models.iter().enumerate() {
+        model.score(rows, &mut of_model)?;
+        scores.resize(of_model.len() * models.len(), 0.0);
+        for (to, score) in scores.chunks_exact_mut(models.len()).zip(&of_model) {
+            to[outcome] = *score;
+        }
+    }
+    Ok(())
 }

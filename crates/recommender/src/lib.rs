@@ -11,6 +11,7 @@
 mod answer;
 mod bundle;
 mod candidate;
+mod categories;
 mod config;
 mod deadline;
 mod durable_state;
@@ -31,15 +32,18 @@ mod similar;
 mod sources;
 mod stage_name;
 
-pub use answer::{Answer, Decided, Degraded, Explanation, RecommendedItem, SimilarItem, StageTiming};
+pub use answer::{Answer, Decided, Degraded, Explanation, RecommendedItem, ScoreKind, SimilarItem, StageTiming};
 pub use bundle::{Bundle, BundleError};
 pub use candidate::{Candidate, SourceHit};
+pub use categories::{
+    CategoryEncoders, CategoryIds, CategorySchema, CategorySource, Encoding, RawCategories, RawRow, Whose,
+};
 pub use config::PipelineConfig;
 pub use deadline::Deadline;
 pub use durable_state::{DurableState, HeldCheckpoints, LogOwner, RestoreError};
 pub use feature_ranker::FeatureRanker;
 pub use filters::Filter;
-pub use fitted_ranker::{FittedRanker, NetworkRanker};
+pub use fitted_ranker::{FittedRanker, NetworkRanker, Outcome, RankerModel, WANTED};
 pub use item_space::{ItemSpace, ItemVector};
 pub use models::Models;
 pub use pipeline::{Pipeline, Ranked, Retrieved};

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+use shortlist_embedding::TasteScratch;
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_store::{ServedCandidate, ServedRequest};
 use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
@@ -12,8 +13,8 @@ use crate::filters::{Excluded, Seen, Unavailable};
 use crate::served::question_of;
 use crate::sources::{Ann, Fresh, ItemToItem, Popular, Proposed};
 use crate::{
-    Answer, Candidate, Degraded, FeatureRanker, Filter, Models, PipelineConfig, Ranker, Request, RequestContext,
-    Scratch, Source, SourceHit, StageName,
+    Answer, Candidate, CategoryIds, Degraded, FeatureRanker, Filter, Models, PipelineConfig, Ranker, RawCategories,
+    RawRow, Request, RequestContext, ScoreKind, Scratch, Source, SourceHit, StageName,
 };
 
 /// The stages of a recommendation and the one way through them.
@@ -90,11 +91,12 @@ impl Pipeline {
         let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
         ranked.truncate(request.k);
         let items = self.present(&retrieved, &ranked, request.explain, scratch);
+        let score_kind = items.first().map_or(ScoreKind::Relative, RecommendedItem::score_kind);
         let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
         scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
-        Ok(Answer { items, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
+        Ok(Answer { items, score_kind, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
     }
 
     /// The first stage: the user's vector, the sources, and their merge.
@@ -129,7 +131,7 @@ impl Pipeline {
         }
         let started = Instant::now();
         let items = self.share_out(&proposals, total);
-        retrieved.candidates = retrieved.score(items, &proposals);
+        retrieved.candidates = in_retrieval_order(retrieved.score(items, &proposals));
         retrieved.timed("merge", started);
         Ok(retrieved)
     }
@@ -179,6 +181,24 @@ impl Pipeline {
         let mut features = FeatureScratch::default();
         feature_rows(&context, &candidates, &[], &Unlimited, &mut features);
         Ok(features.rows)
+    }
+
+    /// What the shown items of a served request have of each category, read from the state that served; none of an
+    /// item that the state does not know.
+    ///
+    /// # Errors
+    /// As [`Self::recommend`].
+    pub fn raw_categories_of(
+        &self,
+        state: &FeatureState,
+        served: &ServedRequest,
+        items: &[ItemIdx],
+        raw: &mut RawCategories,
+    ) -> Result<Vec<Option<RawRow>>, InvalidInput> {
+        let request = question_of(served);
+        let scratch = &mut TasteScratch::default();
+        let context = RequestContext::gather(state, None, &self.filters, &request, served.now, scratch)?;
+        Ok(items.iter().map(|item| raw.read(&context, *item)).collect())
     }
 
     /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
@@ -250,6 +270,7 @@ impl Pipeline {
                 item_id,
                 score: ranked.score,
                 rank,
+                probabilities: retrieved.probabilities(ranked, scratch),
                 sources: candidate.sources.clone(),
                 explanation,
             })
@@ -259,7 +280,7 @@ impl Pipeline {
 }
 
 impl Retrieved<'_> {
-    /// Makes candidates of the chosen items, in retrieval order.
+    /// Makes candidates of the chosen items, in their order.
     fn score(&self, items: Vec<ItemIdx>, proposals: &[(StageName, Proposed)]) -> Vec<Candidate> {
         let positions: HashMap<ItemIdx, usize> = items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
         let mut candidates: Vec<Candidate> = items
@@ -276,11 +297,6 @@ impl Retrieved<'_> {
                 }
             }
         }
-        // Stable: candidates without a score keep the order of their sources.
-        candidates.sort_by(|a, b| {
-            let ties = a.retrieval_score.and(b.retrieval_score).map(|_| a.item.cmp(&b.item));
-            b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
-        });
         candidates
     }
 
@@ -288,6 +304,18 @@ impl Retrieved<'_> {
     pub fn retrieval_score(&self, item: ItemIdx) -> Option<Score> {
         let (models, taste) = self.context.models.zip(self.context.taste.as_ref())?;
         models.score(taste, item)
+    }
+
+    /// How likely each calibrated outcome of a ranked item is.
+    fn probabilities(&self, ranked: &Ranked, scratch: &Scratch) -> Vec<(String, f32)> {
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        let Some(ranker) = ranker.filter(|_| ranked.by_ranker) else { return Vec::new() };
+        let count = ranker.outcomes.len();
+        let scores = scratch.outcomes.chunks_exact(count).nth(ranked.candidate).unwrap_or_default();
+        let named = ranker.outcomes.iter().zip(scores).enumerate();
+        named
+            .filter_map(|(place, (outcome, score))| Some((outcome.name.clone(), ranker.probability(place, *score)?)))
+            .collect()
     }
 
     /// What the order `ranked`, of which the first `k` are shown, was decided by.
@@ -341,9 +369,28 @@ impl Retrieved<'_> {
         feature_rows(&self.context, &self.candidates, &others, &Unlimited, scratch);
     }
 
+    /// Writes the ids of the ranker's categories of every candidate and of `others`, in the order of
+    /// [`Self::feature_rows`].
+    pub fn category_ids(&self, others: &[ItemIdx], to: &mut CategoryIds) {
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        if let Some(encoders) = ranker.and_then(|ranker| ranker.categories()) {
+            let candidates = self.candidates.iter().map(|candidate| candidate.item);
+            encoders.encode(&self.context, candidates.chain(others.iter().copied()), to);
+        }
+    }
+
     fn timed(&mut self, stage: &'static str, started: Instant) {
         self.timings.push(StageTiming { stage: StageName(stage), elapsed: started.elapsed() });
     }
+}
+
+/// By the first stage's score; candidates without one keep the order of their sources.
+fn in_retrieval_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(|a, b| {
+        let ties = a.retrieval_score.and(b.retrieval_score).map(|_| a.item.cmp(&b.item));
+        b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
+    });
+    candidates
 }
 
 /// Candidates as retrieval left them; the score only says the place.

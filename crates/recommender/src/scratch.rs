@@ -3,7 +3,7 @@ use shortlist_features::FeatureScratch;
 use shortlist_ranking::ScoringScratch;
 use shortlist_retrieval::SearchScratch;
 
-use crate::Retrieved;
+use crate::{CategoryIds, Retrieved};
 
 /// Buffers that one request uses and the next one reuses.
 #[derive(Debug, Default)]
@@ -12,8 +12,12 @@ pub struct Scratch {
     pub(crate) search: SearchScratch,
     /// Feature rows of the candidates.
     pub(crate) features: FeatureScratch,
+    /// Ids of the candidates' categories.
+    pub(crate) categories: CategoryIds,
     /// Of a network's layers.
     pub(crate) scoring: ScoringScratch,
+    /// Candidates x outcomes, as the model gave them.
+    pub(crate) outcomes: Vec<f32>,
     /// One raw score per candidate.
     pub(crate) scores: Vec<f32>,
 }

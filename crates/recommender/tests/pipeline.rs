@@ -45,7 +45,7 @@ fn world() -> &'static World {
         let blend = Blend::fit(&interactions, &parts, 1, &mut |_| ()).unwrap();
         let mut models = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
         let rows = rows(&state, &models, now);
-        models.ranker = Some(FittedRanker::Logistic(
+        models.ranker = Some(FittedRanker::logistic(
             LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap(),
         ));
         World { state, models, now }

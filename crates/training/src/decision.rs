@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use shortlist_types::{ItemIdx, LogSeq, Timestamp, UserIdx};
+use shortlist_types::{EventTypeIdx, ItemIdx, LogSeq, Timestamp, UserIdx};
 
 use crate::timeline::{Step, StepKind};
 
@@ -20,6 +20,17 @@ pub(crate) struct Decision {
     pub(crate) user: UserIdx,
     /// Items that he took up later in the slice.
     pub(crate) wanted_later: HashSet<ItemIdx>,
+    /// What else he did later with which item: events that say what their type says, so that two stars are no
+    /// `rating` of a type that is positive from four on.
+    pub(crate) done_later: HashSet<(ItemIdx, EventTypeIdx)>,
+}
+
+impl Decision {
+    /// Of an item: whether it was wanted later, then, per event type, whether that came of it.
+    pub(crate) fn labels<'a>(&'a self, item: ItemIdx, outcomes: &'a [EventTypeIdx]) -> impl Iterator<Item = bool> + 'a {
+        let done = outcomes.iter().map(move |outcome| self.done_later.contains(&(item, *outcome)));
+        std::iter::once(self.wanted_later.contains(&item)).chain(done)
+    }
 }
 
 /// One request per user of the slice: made when half of his events in it, at least 5, have been
@@ -72,9 +83,11 @@ pub(crate) fn training_decisions(slice: &[Step], draw: Draw) -> Vec<Decision> {
 fn decision_at(steps: &[&Step], at: usize, label_days: Option<u32>) -> Option<Decision> {
     let step = steps.get(at)?;
     let end = label_days.map(|days| step.time.plus_seconds(i64::from(days) * 86_400));
-    let counts = |later: &&&Step| later.kind == StepKind::Positive && end.is_none_or(|end| later.time < end);
-    let wanted_later: HashSet<_> = steps[at..].iter().filter(counts).map(|step| step.item).collect();
-    let decision = Decision { before: step.log_seq, now: step.time, user: step.user, wanted_later };
+    let later = || steps[at..].iter().filter(|later| end.is_none_or(|end| later.time < end));
+    let wanted = later().filter(|step| step.kind == StepKind::Positive);
+    let wanted_later: HashSet<_> = wanted.map(|step| step.item).collect();
+    let done_later = later().filter_map(|step| step.done()).collect();
+    let decision = Decision { before: step.log_seq, now: step.time, user: step.user, wanted_later, done_later };
     (!decision.wanted_later.is_empty()).then_some(decision)
 }
 
@@ -99,7 +112,17 @@ mod tests {
 
     fn step(log_seq: u64, user: u32, item: u32, kind: StepKind, page_start: bool) -> Step {
         let time = Timestamp::from_seconds(i64::try_from(log_seq).unwrap()).unwrap();
-        Step { log_seq: LogSeq(log_seq), user: UserIdx(user), item: ItemIdx(item), time, kind, page_start }
+        let event_type = EventTypeIdx(u8::from(kind == StepKind::Impression));
+        Step {
+            log_seq: LogSeq(log_seq),
+            user: UserIdx(user),
+            item: ItemIdx(item),
+            time,
+            kind,
+            event_type,
+            says_its_type: kind != StepKind::Impression,
+            page_start,
+        }
     }
 
     fn draw(per_user: usize, max: usize, seed: u64) -> Draw {

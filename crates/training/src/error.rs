@@ -41,6 +41,23 @@ pub enum TrainingError {
         /// The last record that was removed.
         start: LogSeq,
     },
+    /// One of the ranker's outcomes never comes, or always.
+    #[error(
+        "outcome {outcome} came of {positives} of {rows} rows between {from} and {until}, and what does not vary cannot be \
+         learned: take it out of `outcomes` of [training.ranker] until there are more such events"
+    )]
+    OneSidedOutcome {
+        /// Its name.
+        outcome: String,
+        /// Rows of which it came.
+        positives: usize,
+        /// All rows.
+        rows: usize,
+        /// Begin of the slice.
+        from: Timestamp,
+        /// End of it.
+        until: Timestamp,
+    },
     /// Nothing can be hidden and found again.
     #[error(
         "no two items and no two users have both attributes and events: put items or users with attributes, then ask \

@@ -8,14 +8,17 @@ use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Request, Scr
 use shortlist_store::{LogReader, Store};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx};
 
+use crate::calibrate::ImpressionReplay;
 use crate::decision::{Decision, evaluation_decisions};
 use crate::replay::{Moment, replay_to_stops};
 use crate::report::{Groups, Protocol};
 use crate::rows::K;
 use crate::split::evaluation_start;
-use crate::timeline::Timeline;
+use crate::timeline::{Step, Timeline};
 use crate::validation_cases::eligible_wanted;
-use crate::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, Progress, Report, Settings, TrainingError};
+use crate::{
+    Baseline, Comparison, GroupReport, Metrics, NdcgAt10, OutcomeCalibration, Progress, Report, Settings, TrainingError,
+};
 
 /// Resamples behind every interval.
 const BOOTSTRAP_SAMPLES: usize = 1_000;
@@ -104,6 +107,7 @@ impl Evaluation<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Report, TrainingError> {
         let slice = self.timeline.between(self.from, self.until.next());
+        let calibration = self.calibration(log, slice, &state, progress)?;
         let decisions = evaluation_decisions(slice);
         let warm: HashSet<UserIdx> =
             self.timeline.between(LogSeq::default(), self.from).iter().map(|step| step.user).collect();
@@ -121,12 +125,33 @@ impl Evaluation<'_> {
             Ok(())
         })?;
         progress.end(&format!("{} users asked", asked.len()));
-        self.report(&asked, state.catalog().len())
+        Ok(Report { calibration, ..self.report(&asked, state.catalog().len())? })
+    }
+
+    /// Whether the ranker's probabilities came true on the impressions of the slice.
+    fn calibration(
+        &self,
+        log: &LogReader,
+        slice: &[Step],
+        state: &FeatureState,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeMap<String, OutcomeCalibration>, TrainingError> {
+        let ranker = self.models.ranker.as_ref();
+        let Some(ranker) = ranker.filter(|ranker| ranker.outcomes.iter().any(|outcome| outcome.calibration.is_some()))
+        else {
+            return Ok(BTreeMap::new());
+        };
+        let types = state.event_types();
+        let outcomes = ranker.outcomes.iter().skip(1).map(|outcome| types.resolve(&outcome.name));
+        let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
+        let Self { pipeline, models, seed, .. } = *self;
+        let replay = ImpressionReplay { log, pipeline, models, outcomes: &outcomes, seed };
+        replay.run(slice, state.clone(), progress)?.judge(models)
     }
 
     /// What the ranker's score says of the outcome.
     fn probability(&self, score: f32) -> f32 {
-        self.models.ranker.as_ref().map_or(0.0, |ranker| ranker.probability(score))
+        self.models.ranker.as_ref().map_or(0.0, |ranker| ranker.wanted_among_candidates(score))
     }
 
     /// Asks once; none if nothing that the user wanted later could have been shown.
@@ -216,7 +241,7 @@ impl Evaluation<'_> {
             candidates: candidates as f64 / asked.len().max(1) as f64,
         };
         let groups = Groups { all: Some(all), warm: self.group(&warm)?, cold: self.group(&cold)? };
-        Ok(Report { metrics, groups, protocol, importance: BTreeMap::new() })
+        Ok(Report { metrics, groups, protocol, calibration: BTreeMap::new(), importance: BTreeMap::new() })
     }
 
     fn group(&self, asked: &[&Asked]) -> Result<Option<GroupReport>, TrainingError> {

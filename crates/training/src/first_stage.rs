@@ -1,8 +1,9 @@
 use shortlist_embedding::{BlendConfig, EmbeddingError};
 use shortlist_features::{FeatureSchema, FeatureState};
 use shortlist_ranking::TrainingRows;
-use shortlist_recommender::{Models, Pipeline};
+use shortlist_recommender::{CategoryEncoders, CategorySchema, Models, Pipeline};
 use shortlist_store::{LogReader, Store};
+use shortlist_types::EventTypeIdx;
 
 use crate::decision::{Draw, training_decisions};
 use crate::fit_first_stage::{fit_first_stage, interactions};
@@ -23,6 +24,9 @@ pub(crate) struct Setting<'a> {
     pub(crate) split: &'a Split,
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) features: &'a FeatureSchema,
+    pub(crate) categories: &'a CategorySchema,
+    /// The event types that the ranker tells apart beside what is wanted.
+    pub(crate) outcomes: &'a [EventTypeIdx],
     pub(crate) config: &'a TrainingConfig,
     pub(crate) seed: u64,
 }
@@ -33,6 +37,10 @@ pub(crate) struct FirstStage {
     pub(crate) models: Models,
     /// From decisions that the embeddings have not seen the outcome of.
     pub(crate) rows: TrainingRows,
+    /// How the rows' categories were encoded.
+    pub(crate) categories: CategoryEncoders,
+    /// The fold at the begin of the ranker's slice.
+    pub(crate) at_ranker_from: FeatureState,
     /// The fold at the begin of the evaluation.
     pub(crate) state: FeatureState,
 }
@@ -64,16 +72,25 @@ impl Setting<'_> {
         }
         let mut models = fit_first_stage(&state, &interactions(&state)?, &blend, &config.index, seed, progress)?;
         models.features = self.features.clone();
-        let rows = match config.rows {
+        let at_ranker_from = state.clone();
+        let (rows, categories) = match config.rows {
             RowSource::Replayed => training_rows(self, &mut state, &decisions, &models, progress)?,
             RowSource::Served => served_rows(self, self.store.served()?, &mut state, progress)?,
         };
-        let positives = rows.labels().iter().filter(|label| **label).count();
-        if positives == 0 || positives == rows.len() {
+        for (head, name) in config.ranker.heads().into_iter().enumerate() {
+            let labels = rows.labels().iter().skip(head).step_by(rows.heads());
+            let positives = labels.filter(|label| **label).count();
+            if positives > 0 && positives < rows.len() {
+                continue;
+            }
+            let (from, until) = (split.ranker_from_time, split.evaluation_from_time);
             let what = "no decision with both wanted and unwanted candidates";
-            return Err(split.too_little(what, split.ranker_from_time, split.evaluation_from_time));
+            return Err(match head {
+                0 => split.too_little(what, from, until),
+                _ => TrainingError::OneSidedOutcome { outcome: name, positives, rows: rows.len(), from, until },
+            });
         }
-        Ok(FirstStage { models, rows, state })
+        Ok(FirstStage { models, rows, categories, at_ranker_from, state })
     }
 
     /// The models that do best on what users wanted just before T1; `state` comes at the begin of that

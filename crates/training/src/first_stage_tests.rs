@@ -5,8 +5,12 @@ use shortlist_simulator::{MarketConfig, Marketplace};
 use shortlist_store::{ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig, StoreError};
 use shortlist_types::{Attributes, Event, ItemId, ItemIdx, LogRecord, LogSeq, Timestamp};
 
+use shortlist_ranking::ModelKind;
+use shortlist_types::EventTypes;
+
 use super::*;
 use crate::NoProgress;
+use crate::RankerConfig;
 use crate::decision::Decision;
 
 struct Made {
@@ -35,6 +39,15 @@ fn make_with(records: &[LogRecord], seed: u64, config: TrainingConfig) -> Result
 }
 
 fn make_in(store: &Store, seed: u64, config: TrainingConfig) -> Result<Made, TrainingError> {
+    make_of(store, seed, config, &CategorySchema::default())
+}
+
+fn make_of(
+    store: &Store,
+    seed: u64,
+    config: TrainingConfig,
+    categories: &CategorySchema,
+) -> Result<Made, TrainingError> {
     let log = store.reader().unwrap();
     let until = log.head().unwrap().log_seq;
     let first = FeatureState::new(Arc::default());
@@ -53,6 +66,8 @@ fn make_in(store: &Store, seed: u64, config: TrainingConfig) -> Result<Made, Tra
         split: &split,
         pipeline: &pipeline,
         features,
+        categories,
+        outcomes: &config.ranker.event_types(&EventTypes::default()).unwrap(),
         config: &config,
         seed,
     };
@@ -265,4 +280,27 @@ fn what_was_shown_becomes_rows_with_what_came_of_it() {
     let first_feature: Vec<u32> = rows.numbers().chunks_exact(width()).map(|row| row[0] as u32).collect();
     assert_eq!(first_feature, items.iter().map(|item| item.0).collect::<Vec<_>>());
     assert_eq!((rows.weights()[0].to_bits(), rows.weights()[1].to_bits()), (2.0_f32.to_bits(), 1.0_f32.to_bits()));
+
+    // With texts and a second outcome: each row has its item's, as the state that served had it.
+    let category = r#"{"kind_of_item": {"of": "item", "attribute": "category", "count_min": 1}}"#;
+    let categories = serde_json::from_str(category).unwrap();
+    let ranker = RankerConfig { kind: ModelKind::Mlp, outcomes: vec!["click".to_owned()], ..RankerConfig::default() };
+    let stage =
+        make_of(&store, seed, TrainingConfig { decisions_max: 1, ranker, ..config }, &categories).unwrap().stage;
+    let rows = stage.rows;
+    assert_eq!(rows.labels().iter().step_by(2).copied().collect::<Vec<_>>(), wanted);
+    let clicked: Vec<bool> = items
+        .iter()
+        .map(|item| of_page.iter().any(|event| event.event_type == "click" && find(event) == *item))
+        .collect();
+    assert_eq!(rows.labels().iter().skip(1).step_by(2).copied().collect::<Vec<_>>(), clicked);
+    let text = |item: &ItemIdx| catalog.get(*item).unwrap().attributes.labels("category").next().unwrap();
+    let mut texts: Vec<&str> = items.iter().map(text).collect();
+    let ids: Vec<u32> = (0..rows.len()).map(|row| *rows.ids(0, row).first().unwrap()).collect();
+    for (a, b) in (0..ids.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+        assert_eq!(ids[a] == ids[b], texts[a] == texts[b], "{texts:?} {ids:?}");
+    }
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(stage.categories.categories()[0].ids, texts.len() + 1);
 }

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use shortlist_evaluation::auc;
 use shortlist_ranking::{ScoringScratch, TrainingRows};
-use shortlist_recommender::FittedRanker;
+use shortlist_recommender::{CategoryIds, FittedRanker};
 
 use crate::TrainingError;
 
@@ -23,32 +23,52 @@ pub(crate) fn importance(
     rows: &TrainingRows,
     seed: u64,
 ) -> Result<BTreeMap<String, f64>, TrainingError> {
-    let width = ranker.features();
-    let step = rows.len().div_ceil(ROWS_MAX).max(1);
-    let mut numbers: Vec<f32> = rows.numbers().chunks_exact(width).step_by(step).flatten().copied().collect();
-    let labels: Vec<bool> = rows.labels().iter().step_by(step).copied().collect();
+    let (width, outcomes) = (ranker.features(), ranker.outcomes.len());
+    let kept: Vec<usize> = (0..rows.len()).step_by(rows.len().div_ceil(ROWS_MAX).max(1)).collect();
+    let mut numbers: Vec<f32> =
+        kept.iter().flat_map(|row| &rows.numbers()[row * width..(row + 1) * width]).copied().collect();
+    let labels: Vec<bool> = kept.iter().map(|row| rows.labels_of(*row)[0]).collect();
     let (mut scratch, mut scores) = (ScoringScratch::default(), Vec::new());
-    let mut quality = |numbers: &[f32]| {
-        ranker.score(numbers, &mut scratch, &mut scores)?;
+    let mut quality = |numbers: &[f32], ids: &CategoryIds| {
+        ranker.score(numbers, ids, &mut scratch, &mut scores)?;
+        let scores: Vec<f32> = scores.iter().step_by(outcomes).copied().collect();
         // Of one outcome alone there is no order to lose.
         Ok::<_, TrainingError>(auc(&scores, &labels).unwrap_or(0.5))
     };
-    let whole = quality(&numbers)?;
-    let mut order: Vec<usize> = (0..labels.len()).collect();
+    let mut order = kept.clone();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let names: Vec<String> = rows.schema().numbers.clone();
+    let mut ids = CategoryIds::default();
+    write_ids(rows, &kept, None, &mut ids);
+    let whole = quality(&numbers, &ids)?;
     let mut lost = BTreeMap::new();
-    for (feature, name) in names.into_iter().enumerate() {
+    for (feature, name) in rows.schema().numbers.iter().enumerate() {
         let column: Vec<f32> = numbers.iter().skip(feature).step_by(width).copied().collect();
         for (row, from) in order.iter().enumerate() {
-            numbers[row * width + feature] = column[*from];
+            numbers[row * width + feature] = rows.numbers()[from * width + feature];
         }
-        lost.insert(name, whole - quality(&numbers)?);
+        lost.insert(name.clone(), whole - quality(&numbers, &ids)?);
         for (row, value) in column.into_iter().enumerate() {
             numbers[row * width + feature] = value;
         }
     }
+    for (place, category) in rows.schema().categories.iter().enumerate() {
+        write_ids(rows, &kept, Some((place, &order)), &mut ids);
+        lost.insert(category.name.clone(), whole - quality(&numbers, &ids)?);
+    }
     Ok(lost)
+}
+
+/// The ids of the rows `kept`; of one category those of other rows, if asked.
+fn write_ids(rows: &TrainingRows, kept: &[usize], other: Option<(usize, &[usize])>, to: &mut CategoryIds) {
+    let categories = rows.schema().categories.len();
+    to.clear(categories);
+    for place in 0..categories {
+        let from = other.filter(|(other, _)| *other == place).map_or(kept, |(_, rows)| rows);
+        for row in from {
+            rows.ids(place, *row).iter().for_each(|id| to.push(place, *id));
+            to.end_candidate(place);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +86,7 @@ mod tests {
             rows.push_numbers(&[noise, signal], i % 10 + i % 3 > 6, 1.0).unwrap();
         }
         let ranker = LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap();
-        let lost = importance(&FittedRanker::Logistic(ranker), &rows, 1).unwrap();
+        let lost = importance(&FittedRanker::logistic(ranker), &rows, 1).unwrap();
         assert!(lost["signal"] > 0.3 && lost["noise"].abs() < 0.01, "{lost:?}");
     }
 }

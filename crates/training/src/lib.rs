@@ -6,6 +6,7 @@
 //! evaluated pair: newer events reach it by fold-in, not by a refit that nobody measured.
 
 pub mod benchmark;
+mod calibrate;
 mod cold_start;
 mod config;
 mod decision;
@@ -21,6 +22,7 @@ mod ranker_config;
 mod replay;
 mod report;
 pub mod retrieval;
+mod row_collector;
 mod rows;
 mod served_rows;
 mod settings;
@@ -38,7 +40,7 @@ pub use evaluation::evaluate_store;
 pub use gate::GateDecision;
 pub use progress::{NoProgress, Progress};
 pub use ranker_config::RankerConfig;
-pub use report::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, Report};
+pub use report::{Baseline, Comparison, GroupReport, Metrics, NdcgAt10, OutcomeCalibration, Report};
 pub use settings::Settings;
 pub use skew::{SkewDifference, SkewReport, audit_skew};
 pub use train::{Promote, Trained, train};

@@ -12,6 +12,10 @@ pub struct Report {
     pub groups: Groups,
     /// How the slice was made.
     pub protocol: Protocol,
+    /// Per calibrated outcome, whether probabilities came true on the slice's logged impressions; empty where scores
+    /// are relative.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub calibration: BTreeMap<String, OutcomeCalibration>,
     /// Per feature of the ranker, the AUC that is lost when it is shuffled among the training rows; only where the
     /// rows were at hand.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -108,4 +112,19 @@ pub struct Protocol {
     pub catalogue: usize,
     /// Mean number of candidates per request.
     pub candidates: f64,
+}
+
+/// Whether probabilities of an outcome came true.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct OutcomeCalibration {
+    /// How many impressions were looked at.
+    pub impressions: usize,
+    /// Mean probability.
+    pub predicted: f64,
+    /// Share of the impressions that the outcome came of.
+    pub observed: f64,
+    /// Expected calibration error: mean gap between both in 15 bins of as many impressions each.
+    pub expected_error: f64,
+    /// Mean log-loss.
+    pub log_loss: f64,
 }

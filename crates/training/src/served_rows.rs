@@ -1,12 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use shortlist_features::FeatureState;
-use shortlist_ranking::{RowSchema, TrainingRows};
+use shortlist_ranking::TrainingRows;
+use shortlist_recommender::{CategoryEncoders, RawRow};
 use shortlist_store::{ServedReader, ServedRequest};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Outcome, RequestId};
 
 use crate::first_stage::Setting;
 use crate::replay::replay;
+use crate::row_collector::RowCollector;
 use crate::{Progress, TrainingError};
 
 /// Most that an item counts that was unlikely to be shown: one lucky draw must not outweigh a thousand rows.
@@ -24,9 +26,16 @@ pub(crate) fn served_rows(
     served: Option<ServedReader>,
     state: &mut FeatureState,
     progress: &mut dyn Progress,
-) -> Result<TrainingRows, TrainingError> {
+) -> Result<(TrainingRows, CategoryEncoders), TrainingError> {
     let served = served.ok_or(TrainingError::NothingServed)?;
-    let mut join = Join { left_out: LeftOut::default(), lists: Vec::new(), by_request: HashMap::new() };
+    let mut join = Join {
+        setting,
+        rows: RowCollector::new(setting)?,
+        left_out: LeftOut::default(),
+        lists: Vec::new(),
+        by_request: HashMap::new(),
+        by_state: BTreeMap::new(),
+    };
     let slice = setting.split.ranker_from.0..setting.split.evaluation_from.0;
     // A request stands in the log before the record that came next.
     let in_slice = |state: &LogSeq| slice.contains(&state.next().0);
@@ -37,19 +46,20 @@ pub(crate) fn served_rows(
             break;
         }
         for request in served.of_state(log_seq)? {
-            join.take(request, setting);
+            join.take(request);
         }
     }
     progress.end(&format!("{} requests", join.lists.len()));
     progress.begin("joining outcomes", Some(setting.split.ranker_until().0));
+    join.read_texts(state)?;
     replay(setting.log, state, setting.split.ranker_until(), &mut |state, log_seq, record| {
         progress.at(log_seq.0);
         join.hear(state, record);
-        Ok(())
+        join.read_texts(state)
     })?;
-    let rows = join.rows(setting)?;
+    let (rows, encoders) = join.rows()?;
     progress.end(&format!("{} rows from {} requests", rows.len(), rows.groups().count()));
-    Ok(rows)
+    Ok((rows, encoders))
 }
 
 /// Requests of the slice that make no rows, by reason.
@@ -69,18 +79,26 @@ struct ShownList {
     weights: Vec<f32>,
     /// Row-major.
     features: Vec<f32>,
-    wanted: Vec<bool>,
+    /// Items x outcomes.
+    labels: Vec<bool>,
+    /// What each item has of the categories, read from the state that served.
+    texts: Vec<Option<RawRow>>,
     is_named: bool,
 }
 
-struct Join {
+struct Join<'a> {
+    setting: &'a Setting<'a>,
+    rows: RowCollector<'a>,
     lists: Vec<ShownList>,
+    /// Requests whose texts are to be read from the state at this position.
+    by_state: BTreeMap<LogSeq, Vec<(ServedRequest, usize)>>,
     by_request: HashMap<RequestId, usize>,
     left_out: LeftOut,
 }
 
-impl Join {
-    fn take(&mut self, request: ServedRequest, setting: &Setting<'_>) {
+impl Join<'_> {
+    fn take(&mut self, request: ServedRequest) {
+        let setting = self.setting;
         let width = setting.features.width();
         if request.features.is_empty() {
             self.left_out.unranked += 1;
@@ -95,17 +113,38 @@ impl Join {
         if self.lists.len() >= setting.config.decisions_max {
             return;
         }
-        let mut list = ShownList { items: vec![], weights: vec![], features: vec![], wanted: vec![], is_named: false };
+        let mut list = ShownList {
+            items: vec![],
+            weights: vec![],
+            features: vec![],
+            labels: vec![],
+            texts: vec![],
+            is_named: false,
+        };
         for (candidate, row) in request.candidates.iter().zip(request.features.chunks_exact(width)) {
             if candidate.position.is_some() {
                 list.items.push(candidate.item);
                 list.weights.push((1.0 / candidate.propensity.max(f32::MIN_POSITIVE)).min(WEIGHT_MAX));
                 list.features.extend_from_slice(row);
-                list.wanted.push(false);
+                list.labels.extend(std::iter::repeat_n(false, 1 + setting.outcomes.len()));
+                list.texts.push(None);
             }
         }
-        self.by_request.insert(request.request_id, self.lists.len());
+        self.by_request.insert(request.request_id.clone(), self.lists.len());
+        if !setting.categories.is_empty() {
+            self.by_state.entry(request.log_seq).or_default().push((request, self.lists.len()));
+        }
         self.lists.push(list);
+    }
+
+    /// Reads the texts of the requests that `state` served.
+    fn read_texts(&mut self, state: &FeatureState) -> Result<(), TrainingError> {
+        for (request, list) in self.by_state.remove(&state.log_seq()).unwrap_or_default() {
+            let list = &mut self.lists[list];
+            let raw = &mut self.rows.raw;
+            list.texts = self.setting.pipeline.raw_categories_of(state, &request, &list.items, raw)?;
+        }
+        Ok(())
     }
 
     /// Notes what an event says of a list.
@@ -114,33 +153,37 @@ impl Join {
         let named = event.request_id.as_ref().and_then(|id| self.by_request.get(id));
         let Some(list) = named.and_then(|list| self.lists.get_mut(*list)) else { return };
         list.is_named = true;
+        let item = state.catalog().find(event.item_id.as_str());
+        let Some(position) = list.items.iter().position(|shown| Some(*shown) == item) else { return };
+        let outcomes = self.setting.outcomes;
+        let labels = &mut list.labels[position * (1 + outcomes.len())..][..1 + outcomes.len()];
         let types = state.event_types();
-        let Some(kind) = types.find(&event.event_type).map(|kind| types.get(kind)) else { return };
-        if let (Outcome::Positive(_), Some(item)) =
-            (kind.outcome(event.value), state.catalog().find(event.item_id.as_str()))
-            && let Some(position) = list.items.iter().position(|shown| *shown == item)
-        {
-            list.wanted[position] = true;
+        let Some(event_type) = types.find(&event.event_type) else { return };
+        let kind = types.get(event_type);
+        labels[0] |= matches!(kind.outcome(event.value), Outcome::Positive(_));
+        if kind.happened(event.value) {
+            labels[1..].iter_mut().zip(outcomes).for_each(|(label, outcome)| *label |= *outcome == event_type);
         }
     }
 
-    fn rows(mut self, setting: &Setting<'_>) -> Result<TrainingRows, TrainingError> {
-        let width = setting.features.width();
-        let mut rows = TrainingRows::new(RowSchema::of_numbers(setting.features.names()).shared())?;
-        for list in &self.lists {
+    fn rows(self) -> Result<(TrainingRows, CategoryEncoders), TrainingError> {
+        let Self { setting, mut rows, lists, mut left_out, .. } = self;
+        let (width, heads) = (setting.features.width(), 1 + setting.outcomes.len());
+        for list in lists {
             if !list.is_named {
-                self.left_out.without_outcome += 1;
+                left_out.without_outcome += 1;
                 continue;
             }
             rows.begin_group();
-            for ((row, wanted), weight) in list.features.chunks_exact(width).zip(&list.wanted).zip(&list.weights) {
-                rows.push_numbers(row, *wanted, *weight)?;
+            let labels = list.labels.chunks_exact(heads).zip(list.texts);
+            for ((row, weight), (labels, raw)) in list.features.chunks_exact(width).zip(&list.weights).zip(labels) {
+                rows.push(row, raw, labels, *weight)?;
             }
         }
-        if rows.is_empty() {
+        if rows.len() == 0 {
             let (from, until) = (setting.split.ranker_from_time, setting.split.evaluation_from_time);
-            return Err(TrainingError::NothingServedToLearnFrom { from, until, left_out: self.left_out });
+            return Err(TrainingError::NothingServedToLearnFrom { from, until, left_out });
         }
-        Ok(rows)
+        rows.finish()
     }
 }

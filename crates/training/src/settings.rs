@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shortlist_features::FeatureSchema;
-use shortlist_recommender::PipelineConfig;
+use shortlist_recommender::{CategorySchema, PipelineConfig};
 use shortlist_types::EventTypes;
 
 use crate::TrainingConfig;
@@ -14,8 +14,10 @@ pub struct Settings<'a> {
     pub events: &'a Arc<EventTypes>,
     /// The pipeline that is trained for, and evaluated.
     pub pipeline: &'a PipelineConfig,
-    /// What the ranker reads.
+    /// The numbers that the ranker reads.
     pub features: &'a FeatureSchema,
+    /// The texts that it embeds.
+    pub categories: &'a CategorySchema,
     /// How a bundle is made.
     pub training: &'a TrainingConfig,
     /// Seed of everything random.

@@ -102,7 +102,7 @@ pub(crate) fn evaluation_start(timeline: &Timeline, share: f64) -> Result<(LogSe
 
 #[cfg(test)]
 mod tests {
-    use shortlist_types::{ItemIdx, UserIdx};
+    use shortlist_types::{EventTypeIdx, ItemIdx, UserIdx};
 
     use super::*;
     use crate::timeline::StepKind;
@@ -114,6 +114,8 @@ mod tests {
             item: ItemIdx(0),
             time: Timestamp::from_seconds(second).unwrap(),
             kind: StepKind::Positive,
+            event_type: EventTypeIdx(0),
+            says_its_type: true,
             page_start: true,
         };
         Timeline { steps: (1..).zip(seconds).map(step).collect() }

@@ -3,7 +3,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use shortlist_features::FeatureState;
 use shortlist_store::LogReader;
-use shortlist_types::{Event, ItemIdx, LogRecord, LogSeq, Outcome, Timestamp, UserIdx};
+use shortlist_types::{Event, EventTypeIdx, ItemIdx, LogRecord, LogSeq, Outcome, Timestamp, UserIdx};
 
 use crate::replay::replay;
 use crate::{Progress, TrainingError};
@@ -16,11 +16,21 @@ pub(crate) struct Step {
     pub(crate) item: ItemIdx,
     pub(crate) time: Timestamp,
     pub(crate) kind: StepKind,
+    pub(crate) event_type: EventTypeIdx,
+    /// [`shortlist_types::EventType::happened`].
+    pub(crate) says_its_type: bool,
     /// Whether this event is the first of a page. A decision may stand only here, because in the middle
     /// of a page the impressions already tell what the list was. An event that names its request begins
     /// a page if none of the user's latest pages is that request; one that names none, if his event
     /// before was no impression.
     pub(crate) page_start: bool,
+}
+
+impl Step {
+    /// What the user did with which item, if he did something.
+    pub(crate) fn done(&self) -> Option<(ItemIdx, EventTypeIdx)> {
+        self.says_its_type.then_some((self.item, self.event_type))
+    }
 }
 
 /// What an event said.
@@ -71,7 +81,9 @@ impl Timeline {
 /// The step of an event that was applied just now; none if its type is not in the config.
 fn step(state: &FeatureState, log_seq: LogSeq, event: &Event, pages: &mut HashMap<UserIdx, Pages>) -> Option<Step> {
     let types = state.event_types();
-    let kind = match types.get(types.find(&event.event_type)?).outcome(event.value) {
+    let event_type = types.find(&event.event_type)?;
+    let says_its_type = types.get(event_type).happened(event.value);
+    let kind = match types.get(event_type).outcome(event.value) {
         Outcome::Positive(_) => StepKind::Positive,
         Outcome::Negative(_) => StepKind::Negative,
         Outcome::Impression => StepKind::Impression,
@@ -84,7 +96,7 @@ fn step(state: &FeatureState, log_seq: LogSeq, event: &Event, pages: &mut HashMa
         hasher.finish()
     });
     let page_start = pages.entry(user).or_default().begins(page, kind);
-    Some(Step { log_seq, user, item, time: event.timestamp, kind, page_start })
+    Some(Step { log_seq, user, item, time: event.timestamp, kind, event_type, says_its_type, page_start })
 }
 
 /// The pages that a user saw last, by hash of their request.

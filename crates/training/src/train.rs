@@ -4,6 +4,7 @@ use shortlist_recommender::{Bundle, DurableState, Models, Pipeline, Provenance};
 use shortlist_store::{BundleId, PublishStep, Store};
 use shortlist_types::Timestamp;
 
+use crate::calibrate::ImpressionReplay;
 use crate::evaluation::Evaluation;
 use crate::first_stage::{FirstStage, Setting};
 use crate::fit_ranker::fit_ranker;
@@ -53,7 +54,8 @@ pub fn train(
     now: Timestamp,
     progress: &mut dyn Progress,
 ) -> Result<Trained, TrainingError> {
-    let Settings { events: event_types, pipeline: pipeline_config, features, training: config, seed } = *settings;
+    let Settings { events: event_types, pipeline: pipeline_config, features, categories, training: config, seed } =
+        *settings;
     let log = store.reader()?;
     let head = log.head()?;
     let first = DurableState::new(store.clone(), Arc::clone(event_types)).first()?;
@@ -63,16 +65,30 @@ pub fn train(
     let split = Split::of(&timeline, head.log_seq, config)?;
     let pipeline = Pipeline::new(pipeline_config.clone());
 
-    let setting =
-        Setting { store, log: &log, timeline: &timeline, split: &split, pipeline: &pipeline, features, config, seed };
-    let FirstStage { mut models, rows, state } = setting.first_stage(first, progress)?;
+    let outcomes = &config.ranker.event_types(event_types)?;
+    let setting = Setting {
+        store,
+        log: &log,
+        timeline: &timeline,
+        split: &split,
+        pipeline: &pipeline,
+        features,
+        categories,
+        outcomes,
+        config,
+        seed,
+    };
+    let FirstStage { mut models, rows, categories, at_ranker_from, state } = setting.first_stage(first, progress)?;
     for (feature, attribute) in features.unmet(&state) {
         tracing::warn!(feature, attribute, "nobody in the log has the attribute that this feature reads");
     }
-    let ranker = fit_ranker(&rows, &config.ranker, seed, progress)?;
+    let ranker = fit_ranker(&rows, categories, &config.ranker, seed, progress)?;
     let importance = importance(&ranker, &rows, seed)?;
     models.ranker = Some(ranker);
     drop(rows);
+    let shown = ImpressionReplay { log: &log, pipeline: &pipeline, models: &models, outcomes, seed };
+    let slice = timeline.between(split.ranker_from, split.evaluation_from);
+    shown.run(slice, at_ranker_from, progress)?.calibrate(&mut models)?;
 
     let evaluation = Evaluation {
         timeline: &timeline,

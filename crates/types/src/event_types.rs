@@ -173,6 +173,16 @@ impl EventType {
         }
     }
 
+    /// Whether an event with this value is what its type stands for: an impression is nothing that a user did, and two
+    /// stars are no `rating` where that is positive from four on.
+    pub fn happened(&self, value: Option<f32>) -> bool {
+        match self.outcome(value) {
+            Outcome::Positive(_) => true,
+            Outcome::Negative(_) => self.signal == Signal::Negative,
+            Outcome::Impression => false,
+        }
+    }
+
     /// Until when an item stays seen that was consumed at `time`; the far future if it never comes back.
     pub fn seen_until(&self, time: Timestamp) -> Option<Timestamp> {
         let forever = i64::MAX / 2_000_000;

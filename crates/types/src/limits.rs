@@ -46,6 +46,8 @@ pub const AUDIENCE_MAX: usize = 4_000_000;
 pub const AUDIENCE_ITEM_MAX: usize = 1_024;
 /// Most features of a ranker; a schema with more is refused.
 pub const FEATURES_MAX: usize = 256;
+/// Most categories of a ranker; a schema with more is refused.
+pub const CATEGORIES_MAX: usize = 64;
 /// Items on the popularity board; a user who has had them all gets the rest by a full scan.
 pub const POPULAR_MAX: usize = 1_000;
 /// How far the timestamp of an event may lie in the future, in seconds; further is refused, because

@@ -32,6 +32,7 @@ fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
             "metrics": report.metrics,
             "groups": report.groups,
             "protocol": report.protocol,
+            "calibration": report.calibration,
             "seconds": started.elapsed().as_secs_f64(),
         }));
     }
@@ -68,6 +69,16 @@ pub(crate) fn print_report(report: &Report) {
         ["users", "n", "popularity", "retrieval order", "two-stage", "retrieval / popularity", "two-stage / retrieval"];
     output::line("NDCG@10, mean [95 % interval]; gains relative, with the paired difference");
     output::table(&header, rows);
+    if report.calibration.is_empty() {
+        output::line("scores are relative: too few logged impressions to make probabilities of them");
+        return;
+    }
+    output::line("probabilities of what is shown, on logged impressions that nothing was fitted to");
+    let rows = report.calibration.iter().map(|(outcome, one)| {
+        let numbers = [one.predicted, one.observed, one.expected_error, one.log_loss].map(number);
+        [outcome.clone(), one.impressions.to_string()].into_iter().chain(numbers).collect()
+    });
+    output::table(&["outcome", "impressions", "predicted", "observed", "calibration error", "log-loss"], rows);
 }
 
 fn row(name: &str, group: &GroupReport) -> Vec<String> {

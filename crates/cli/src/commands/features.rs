@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use shortlist_features::FeatureKind;
-use shortlist_recommender::Bundle;
+use shortlist_recommender::{Bundle, CategorySource};
 use shortlist_store::Store;
 
 use crate::args::{FeaturesCommand, FeaturesListArgs};
@@ -27,6 +27,11 @@ fn list(args: &FeaturesListArgs) -> anyhow::Result<()> {
         let read = bundle.models.features.iter().any(|known| known == (name, kind));
         bundle.report["importance"][name].as_f64().filter(|_| read)
     };
+    let of_category = |name: &str, source: &CategorySource| {
+        let bundle = bundle.as_ref()?;
+        let encoders = bundle.models.ranker.as_ref()?.categories()?;
+        bundle.report["importance"][name].as_f64().filter(|_| encoders.read(name, source))
+    };
     let bundle_id = bundle.as_ref().map(|bundle| bundle.id.to_string());
     if args.json {
         let features: Vec<Value> = config
@@ -43,14 +48,25 @@ fn list(args: &FeaturesListArgs) -> anyhow::Result<()> {
                 })
             })
             .collect();
-        return output::json(&json!({"bundle": bundle_id, "features": features}));
+        let categories: Vec<Value> = config
+            .categories
+            .iter()
+            .map(|(name, source)| json!({"name": name, "definition": source, "importance": of_category(name, source)}))
+            .collect();
+        return output::json(&json!({"bundle": bundle_id, "features": features, "categories": categories}));
     }
     let rows = config.features.iter().map(|(name, kind)| {
         let importance = importance(name, kind).map_or_else(|| "-".to_owned(), |drop| format!("{drop:+.4}"));
         let texts = [name, &definition(kind), kind.source(), kind.number_type(), kind.default_text(), &importance];
         texts.map(str::to_owned).to_vec()
     });
-    output::table(&["feature", "kind", "source", "type", "default", "importance"], rows);
+    let categories = config.categories.iter().map(|(name, source)| {
+        let importance = of_category(name, source).map_or_else(|| "-".to_owned(), |drop| format!("{drop:+.4}"));
+        let of = json!(source.of).as_str().unwrap_or_default().to_owned();
+        let kind = format!("category {} \"{}\"", json!(source.encoding).as_str().unwrap_or_default(), source.attribute);
+        vec![name.to_owned(), kind, format!("{of}'s attributes"), "ids".to_owned(), "unknown".to_owned(), importance]
+    });
+    output::table(&["feature", "kind", "source", "type", "default", "importance"], rows.chain(categories));
     match bundle_id {
         Some(id) => output::line(&format!("importance: AUC lost in bundle {id} when the feature is shuffled")),
         None => output::line("no importance: there is no promoted bundle; run `shortlist train`"),

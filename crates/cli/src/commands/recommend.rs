@@ -49,6 +49,7 @@ pub(crate) fn print_answer(state: &FeatureState, user: &str, answer: &Answer) {
             format!("{:.3}", item.score.get()),
             sources.join(", "),
         ];
+        row.extend(item.probabilities.iter().map(|(_, probability)| format!("{:.1} %", probability * 100.0)));
         row.extend(item.explanation.as_ref().map(|explanation| {
             let named = explanation.contributions.iter().take(3);
             named.map(|(name, value)| format!("{name} {value:+.2}")).collect::<Vec<_>>().join(", ")
@@ -56,6 +57,8 @@ pub(crate) fn print_answer(state: &FeatureState, user: &str, answer: &Answer) {
         row
     });
     let mut header = vec!["#", "item", "title", "about", "score", "from"];
+    let probabilities = answer.items.first().map(|item| item.probabilities.as_slice()).unwrap_or_default();
+    header.extend(probabilities.iter().map(|(outcome, _)| outcome.as_str()));
     if answer.items.iter().any(|item| item.explanation.is_some()) {
         header.push("because");
     }

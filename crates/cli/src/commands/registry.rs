@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use shortlist_recommender::{Bundle, FittedRanker, NetworkRanker};
+use shortlist_recommender::{Bundle, NetworkRanker, Outcome, RankerModel};
 use shortlist_store::{BundleId, Registry, Store};
 
 use crate::args::{RegistryArgs, RegistryBundleArgs, RegistryCommand};
@@ -46,17 +46,27 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let bundle = Bundle::load(&registry, &store.reader()?, &id)?;
     let ranker = bundle.models.ranker.as_ref();
     let kind = ranker.map(|ranker| ranker.kind());
+    let outcomes = ranker.map(|ranker| ranker.outcomes.as_slice()).unwrap_or_default();
     let weights = ranker.and_then(|ranker| ranker.coefficients()).unwrap_or_default();
-    let coefficients: Vec<(&str, f64)> = bundle.models.features.names().zip(weights.iter().copied()).collect();
+    let features = || bundle.models.features.names();
     if args.registry.json {
-        let coefficients: Value =
-            coefficients.iter().map(|(name, weight)| ((*name).to_owned(), json!(weight))).collect();
+        let by_feature = |weights: &&[f64]| -> Value {
+            features().zip(weights.iter()).map(|(name, weight)| (name.to_owned(), json!(weight))).collect()
+        };
+        let coefficients: Value = outcomes
+            .iter()
+            .zip(&weights)
+            .map(|(outcome, weights)| (outcome.name.clone(), by_feature(weights)))
+            .collect();
+        let calibration: Value =
+            outcomes.iter().map(|outcome| (outcome.name.clone(), json!(outcome.calibration))).collect();
         return output::json(&json!({
             "id": id.to_string(),
             "first_stage": bundle.models.blend.config(),
             "provenance": bundle.provenance,
             "report": bundle.report,
             "ranker": kind.map(|kind| kind.name()),
+            "calibration": calibration,
             "coefficients": coefficients,
         }));
     }
@@ -71,15 +81,25 @@ fn show(args: &RegistryBundleArgs) -> anyhow::Result<()> {
         provenance.code_version,
     ));
     output::line(&serde_json::to_string_pretty(&bundle.report["metrics"])?);
-    if let Some(FittedRanker::Network(network)) = ranker {
+    for Outcome { name, calibration } in outcomes {
+        let how = calibration.map_or_else(
+            || "relative scores: too few logged impressions to make probabilities of them".to_owned(),
+            |platt| format!("probability of {:.4} x log-odds {:+.4}", platt.slope, platt.intercept),
+        );
+        output::line(&format!("outcome {name}: {how}"));
+    }
+    if let Some(RankerModel::Network(network)) = ranker.map(|ranker| &ranker.model) {
         print_network(network);
         return Ok(());
     }
     output::line("logistic regression, log-odds per standard deviation of the feature:");
-    output::table(
-        &["feature", "weight"],
-        coefficients.iter().map(|(name, w)| vec![(*name).to_owned(), format!("{w:+.4}")]),
-    );
+    let header: Vec<&str> =
+        std::iter::once("feature").chain(outcomes.iter().map(|outcome| outcome.name.as_str())).collect();
+    let rows = features().enumerate().map(|(place, name)| {
+        let weights = weights.iter().map(|weights| format!("{:+.4}", weights[place]));
+        std::iter::once(name.to_owned()).chain(weights).collect()
+    });
+    output::table(&header, rows);
     Ok(())
 }
 
@@ -87,9 +107,10 @@ fn print_network(network: &NetworkRanker) {
     let (manifest, tensors) = (network.model.manifest(), network.model.tensors());
     let weights: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
     output::line(&format!(
-        "{} over {} features, {weights} numbers, fitted {:?}:",
+        "{} over {} features and {} categories, {weights} numbers, fitted {:?}:",
         manifest.network.kind,
         manifest.schema.numbers.len(),
+        manifest.schema.categories.len(),
         manifest.loss,
     ));
     let shape = |(rows, columns): (usize, usize)| format!("{rows} x {columns}");

@@ -32,6 +32,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
             "metrics": trained.report.metrics,
             "groups": trained.report.groups,
             "protocol": trained.report.protocol,
+            "calibration": trained.report.calibration,
             "seconds": seconds,
         }))?;
     } else {

@@ -115,6 +115,10 @@ pub struct RecommendResponse {
     /// arrival of the request to the answer.
     #[schema(value_type = BTreeMap<String, f64>)]
     pub timings: BTreeMap<&'static str, f64>,
+    /// What the scores are: `relative`, they order these items and mean nothing else; or `calibrated`,
+    /// beside each stands how likely its item is to be wanted.
+    #[schema(value_type = String)]
+    pub score_kind: &'static str,
 }
 
 /// One item of an answer.
@@ -125,6 +129,10 @@ pub struct RecommendedItemView {
     pub item_id: String,
     /// Orders the items of one answer; not a probability.
     pub score: f32,
+    /// How likely each outcome is once the item is shown, by name, `wanted` and event types: those that were
+    /// calibrated on logged impressions; absent if none was.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub probabilities: BTreeMap<String, f32>,
     /// Place in the list, from 0.
     pub rank: u32,
     /// Which candidate sources proposed it.
@@ -175,6 +183,7 @@ impl RecommendResponse {
         let items = answer.items.iter().map(|item| RecommendedItemView {
             item_id: item.item_id.to_string(),
             score: item.score.get(),
+            probabilities: item.probabilities.iter().cloned().collect(),
             rank: count(item.rank),
             sources: item
                 .sources
@@ -190,6 +199,7 @@ impl RecommendResponse {
             log_seq: answer.log_seq.0,
             degraded: answer.degraded.iter().map(|reason| reason.as_str()).collect(),
             timings,
+            score_kind: answer.score_kind.as_str(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::api::{
 };
 
 pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
-    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings } = response;
+    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings, score_kind } = response;
     v1::RecommendResponse {
         request_id,
         items: items.into_iter().map(recommended_item).collect(),
@@ -19,13 +19,21 @@ pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
         log_seq,
         degraded: texts(&degraded),
         timings: named(timings),
+        score_kind: score_kind.to_owned(),
     }
 }
 
 fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {
-    let RecommendedItemView { item_id, score, rank, sources, explanation } = item;
+    let RecommendedItemView { item_id, score, probabilities, rank, sources, explanation } = item;
     let sources = sources.iter().map(|hit| v1::SourceHit { source: hit.source.to_owned(), rank: hit.rank });
-    v1::RecommendedItem { item_id, score, rank, sources: sources.collect(), explanation: explanation.map(explained) }
+    v1::RecommendedItem {
+        item_id,
+        score,
+        rank,
+        sources: sources.collect(),
+        explanation: explanation.map(explained),
+        probabilities,
+    }
 }
 
 fn explained(explanation: ExplanationView) -> v1::Explanation {

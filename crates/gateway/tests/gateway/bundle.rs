@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::FeatureSchema;
+use shortlist_ranking::Platt;
 use shortlist_recommender::{Bundle, FittedRanker, Models, Provenance};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::BundleId;
@@ -22,8 +23,9 @@ pub(crate) fn bundle() -> Arc<Bundle> {
     });
     let blend = Blend::of_model(Box::new(IalsModel::of_vectors(&table, &config).unwrap()));
     let first_stage = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
-    let models =
-        Models { ranker: Some(FittedRanker::Logistic(serde_json::from_value(ranker).unwrap())), ..first_stage };
+    let mut ranker = FittedRanker::logistic(serde_json::from_value(ranker).unwrap());
+    ranker.outcomes[0].calibration = Some(Platt { slope: 0.5, intercept: -1.0 });
+    let models = Models { ranker: Some(ranker), ..first_stage };
     let provenance = Provenance {
         code_version: "test".to_owned(),
         arithmetic: "test".to_owned(),

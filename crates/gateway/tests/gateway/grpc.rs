@@ -46,6 +46,7 @@ fn both_protocols_give_the_same_answer_item_by_item() {
             assert_eq!(answer.bundle.as_deref(), rest["bundle"].as_str());
             assert_eq!(answer.log_seq, rest["log_seq"].as_u64().unwrap());
             assert_eq!(json!(answer.degraded), rest["degraded"]);
+            assert_eq!(answer.score_kind, rest["score_kind"]);
             assert_eq!(answer.items.len(), 12);
             assert!(answer.timings.contains_key("total"));
             for (item, same) in answer.items.iter().zip(rest["items"].as_array().unwrap()) {
@@ -68,6 +69,10 @@ fn assert_same(item: &v1::RecommendedItem, same: &serde_json::Value) {
     assert_eq!(item.item_id, same["item_id"]);
     assert_eq!(item.rank, same["rank"]);
     assert!((f64::from(item.score) - same["score"].as_f64().unwrap()).abs() < 1e-3);
+    let wanted = item.probabilities.get("wanted").map(|probability| f64::from(*probability));
+    let same_wanted = same["probabilities"]["wanted"].as_f64();
+    assert_eq!(wanted.is_some(), same_wanted.is_some());
+    assert!(wanted.zip(same_wanted).is_none_or(|(here, there)| (here - there).abs() < 1e-3));
     let sources = item.sources.iter().map(|hit| json!({"source": hit.source, "rank": hit.rank}));
     assert_eq!(json!(sources.collect::<Vec<_>>()), same["sources"]);
     let (explanation, same) = (item.explanation.as_ref().unwrap(), &same["explanation"]);

@@ -11,6 +11,7 @@ fn without_a_bundle_popular_items_come_and_the_answer_says_so() {
     assert_eq!(ids(&answer)[0], "i0");
     assert_eq!(answer["items"].as_array().unwrap().len(), 3);
     assert_eq!(answer["degraded"], json!(["no_bundle"]));
+    assert_eq!((&answer["score_kind"], &answer["items"][0]["probabilities"]), (&json!("relative"), &json!(null)));
     assert_eq!(answer["bundle"], json!(null));
     assert_eq!(answer["log_seq"], server.get("/readyz").expect(200)["log_seq"]);
     assert_eq!(reply.header("x-request-id"), answer["request_id"].as_str());

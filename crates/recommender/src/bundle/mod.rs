@@ -94,7 +94,7 @@ impl Bundle {
         provenance: &Provenance,
         report: &impl Serialize,
     ) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
-        let ranker = models.ranker.as_ref().ok_or(BundleError::Missing { file: ranker_files::LOGISTIC })?;
+        let ranker = models.ranker.as_ref().ok_or(BundleError::Missing { file: ranker_files::RANKER })?;
         let mut files = blend_files::write(&models.blend, models.space.as_ref())?;
         files.push((KNOWN_USERS, known_users_file::write(&models.known_users)?));
         if let Some(space) = &models.space {

@@ -1,0 +1,55 @@
+use shortlist_ranking::Ids;
+
+/// The ids of each category of a request's candidates: a buffer that requests take over from each other.
+#[derive(Debug, Default)]
+pub struct CategoryIds {
+    columns: Vec<Column>,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Column {
+    ids: Vec<u32>,
+    ends: Vec<u32>,
+    shared: bool,
+}
+
+impl Column {
+    fn read(&self) -> Ids<'_> {
+        if self.shared { Ids::Shared(&self.ids) } else { Ids::Lists { ids: &self.ids, ends: &self.ends } }
+    }
+}
+
+impl CategoryIds {
+    /// Empties it, for so many categories.
+    pub fn clear(&mut self, categories: usize) {
+        self.columns.resize_with(categories.max(self.columns.len()), Column::default);
+        self.count = categories;
+        for column in &mut self.columns {
+            column.ids.clear();
+            column.ends.clear();
+            column.shared = false;
+        }
+    }
+
+    /// Adds an id of category `place` to the candidate that is being written.
+    pub fn push(&mut self, place: usize, id: u32) {
+        self.columns[place].ids.push(id);
+    }
+
+    /// The next id of category `place` is the next candidate's.
+    pub fn end_candidate(&mut self, place: usize) {
+        let column = &mut self.columns[place];
+        column.ends.push(column.ids.len() as u32); // bounded by candidates and texts of an attribute
+    }
+
+    /// Category `place` is the same for all candidates.
+    pub(crate) fn share(&mut self, place: usize) {
+        self.columns[place].shared = true;
+    }
+
+    /// As a model reads them.
+    pub(crate) fn columns(&self) -> Vec<Ids<'_>> {
+        self.columns[..self.count].iter().map(Column::read).collect()
+    }
+}
