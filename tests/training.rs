@@ -130,8 +130,11 @@ fn a_network_ranks_as_it_was_judged_and_its_files_are_checked() {
     let folder = folder();
     let store = imported_store(&folder);
     let config = path(&folder, "store/shortlist.toml");
-    for (kind, loss) in [("mlp", "listwise"), ("dcn-v2", "pointwise"), ("two-stream", "pairwise")] {
-        let ranker = format!("[training.ranker]\nkind = \"{kind}\"\nloss = \"{loss}\"\nhidden = [16, 8]\n");
+    let all = [("mlp", "listwise", "int8"), ("dcn-v2", "pointwise", "f32"), ("two-stream", "pairwise", "f32")];
+    for (kind, loss, precision) in all {
+        let ranker = format!(
+            "[training.ranker]\nkind = \"{kind}\"\nloss = \"{loss}\"\nhidden = [16, 8]\nprecision = \"{precision}\"\n"
+        );
         std::fs::write(&config, format!("{ranker}[store]\nserved_share = 1.0\n")).unwrap();
         let trained = ok_json(&["train", "--store", &store, "--promote", "always", "--json"]);
         let metrics = &trained["metrics"];
@@ -246,6 +249,7 @@ fn a_ranker_that_cannot_be_is_refused_by_name() {
         ("outcomes = [\"wanted\"]", "outcomes: names \"wanted\" twice"),
         ("kind = \"mlp\"\nloss = \"hinge\"", "hinge"),
         ("kind = \"mlp\"\nhidden = []", "hidden"),
+        ("kind = \"mlp\"\nprecision = \"int4\"", "int4"),
         ("kind = \"mlp\"\ndropout = 1.0", "dropout"),
         ("kind = \"mlp\"\nlearning_rate = 0.0", "learning_rate"),
         ("layers = 3", "layers"),

@@ -1,6 +1,6 @@
 use shortlist_ranking::{
-    Candidates, LogisticRegression, ModelKind, Platt, RankingError, RankingModel, ScoringScratch, Standardization,
-    probability,
+    Candidates, LogisticRegression, ModelKind, Platt, Precision, RankingError, RankingModel, ScoringScratch,
+    Standardization, probability,
 };
 
 use crate::{CategoryEncoders, CategoryIds};
@@ -41,6 +41,8 @@ pub enum RankerModel {
 pub struct NetworkRanker {
     /// Its weights, as they serve.
     pub model: RankingModel,
+    /// In what they are kept.
+    pub precision: Precision,
     /// How each feature's number is told to it: fitted on the training rows.
     pub numbers: Standardization,
     /// How the categories become ids.

@@ -3,8 +3,7 @@ use std::collections::HashSet;
 
 use shortlist_evaluation::ndcg_at_k;
 use shortlist_ranking::{
-    Fit, LogisticRegression, ModelKind, Platt, Precision, RankingError, RankingModel, Row, Standardization,
-    TrainingRows,
+    Fit, LogisticRegression, ModelKind, Platt, RankingError, RankingModel, Row, Standardization, TrainingRows,
 };
 use shortlist_recommender::{CategoryEncoders, FittedRanker, NetworkRanker, Outcome, RankerModel};
 
@@ -70,10 +69,11 @@ fn fit_network(
         quality
     })?;
     let log_odds = if config.loss.gives_log_odds() { None } else { Some(log_odds(&held, &fit.score(&held))?) };
-    let model = RankingModel::of(&mut fit, Precision::F32);
+    let precision = config.precision;
+    let model = RankingModel::of(&mut fit, precision);
     let (passes, what) = (best.1, if config.loss.gives_log_odds() { "log-loss" } else { "NDCG@10" });
     let how = format!(", best after {passes} passes: {what} {:.4} on the requests held apart", best.0.abs());
-    Ok((RankerModel::Network(Box::new(NetworkRanker { model, numbers, categories, log_odds })), how))
+    Ok((RankerModel::Network(Box::new(NetworkRanker { model, precision, numbers, categories, log_odds })), how))
 }
 
 /// The rows that a network learns from, and those that judge it: whole requests, their numbers standardised.

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shortlist_ranking::{FitConfig, HEADS_MAX, LogisticConfig, Loss, ModelKind, NetworkConfig};
+use shortlist_ranking::{FitConfig, HEADS_MAX, LogisticConfig, Loss, ModelKind, NetworkConfig, Precision};
 use shortlist_recommender::{CategorySchema, WANTED};
 use shortlist_types::{EventTypeIdx, EventTypes, InvalidInput, Signal};
 
@@ -27,6 +27,8 @@ pub struct RankerConfig {
     pub learning_rate: f32,
     /// Rows of a network's steps, about.
     pub batch_rows: usize,
+    /// In what a network's weights are kept while they serve.
+    pub precision: Precision,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +43,7 @@ struct Unchecked {
     dropout: f32,
     learning_rate: f32,
     batch_rows: usize,
+    precision: Precision,
 }
 
 impl Default for Unchecked {
@@ -56,23 +59,34 @@ impl Default for Unchecked {
             dropout: 0.1,
             learning_rate: 1e-3,
             batch_rows: 2_048,
+            precision: Precision::F32,
         }
     }
 }
 
 impl Default for RankerConfig {
     fn default() -> Self {
-        let Unchecked { loss, hidden, dropout, learning_rate, batch_rows, .. } = Unchecked::default();
+        let Unchecked { loss, hidden, dropout, learning_rate, batch_rows, precision, .. } = Unchecked::default();
         let (kind, logistic) = (ModelKind::LogisticRegression, LogisticConfig::default());
-        Self { kind, outcomes: Vec::new(), logistic, loss, hidden, dropout, learning_rate, batch_rows }
+        Self { kind, outcomes: Vec::new(), logistic, loss, hidden, dropout, learning_rate, batch_rows, precision }
     }
 }
 
 impl TryFrom<Unchecked> for RankerConfig {
     type Error = InvalidInput;
     fn try_from(unchecked: Unchecked) -> Result<Self, InvalidInput> {
-        let Unchecked { kind, outcomes, l2, iterations_max, loss, hidden, dropout, learning_rate, batch_rows } =
-            unchecked;
+        let Unchecked {
+            kind,
+            outcomes,
+            l2,
+            iterations_max,
+            loss,
+            hidden,
+            dropout,
+            learning_rate,
+            batch_rows,
+            precision,
+        } = unchecked;
         let kind: ModelKind = kind.parse()?;
         if outcomes.len() > OUTCOMES_MAX {
             let reason = format!("must be at most {OUTCOMES_MAX}, got {}", outcomes.len());
@@ -84,7 +98,7 @@ impl TryFrom<Unchecked> for RankerConfig {
             }
         }
         let logistic = LogisticConfig { l2, iterations_max };
-        let config = Self { kind, outcomes, logistic, loss, hidden, dropout, learning_rate, batch_rows };
+        let config = Self { kind, outcomes, logistic, loss, hidden, dropout, learning_rate, batch_rows, precision };
         config.logistic.check()?;
         config.fit().check()?;
         config.network().check()?;

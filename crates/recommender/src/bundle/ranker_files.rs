@@ -32,6 +32,7 @@ enum ModelFile {
 #[serde(deny_unknown_fields)]
 struct NetworkFile {
     model: ModelManifest,
+    precision: Precision,
     numbers: Standardization,
     categories: CategoryEncoders,
     log_odds: Option<Vec<Platt>>,
@@ -51,6 +52,7 @@ pub(crate) fn write(ranker: &FittedRanker) -> Result<Vec<(&'static str, Vec<u8>)
     let given = network.model.tensors();
     let model = ModelFile::Network(Box::new(NetworkFile {
         model: network.model.manifest().clone(),
+        precision: network.precision,
         numbers: network.numbers.clone(),
         categories: network.categories.clone(),
         log_odds: network.log_odds.clone(),
@@ -92,7 +94,7 @@ fn read_network(
     features: &FeatureSchema,
     file: NetworkFile,
 ) -> Result<NetworkRanker, BundleError> {
-    let NetworkFile { model, numbers, categories, log_odds, tensors } = file;
+    let NetworkFile { model, precision, numbers, categories, log_odds, tensors } = file;
     let schema = &model.schema;
     if !schema.numbers.iter().map(String::as_str).eq(features.names()) {
         return Err(malformed(RANKER, &"the network reads other features than features.json names"));
@@ -109,6 +111,6 @@ fn read_network(
         .into_iter()
         .map(|(name, rows, columns)| Ok(ModelTensor { values: weights.f32(&name)?, name, shape: (rows, columns) }));
     let tensors = tensors.collect::<Result<Vec<_>, BundleError>>()?;
-    let model = RankingModel::from_parts(model, tensors, Precision::F32).map_err(|error| malformed(WEIGHTS, &error))?;
-    Ok(NetworkRanker { model, numbers, categories, log_odds })
+    let model = RankingModel::from_parts(model, tensors, precision).map_err(|error| malformed(WEIGHTS, &error))?;
+    Ok(NetworkRanker { model, precision, numbers, categories, log_odds })
 }
