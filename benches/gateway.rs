@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 
 use criterion::Criterion;
 use shortlist_gateway::{GatewayConfig, Parts, Service};
-use shortlist_recommender::{Bundle, DurableState, Pipeline, PipelineConfig, Recommender};
+use shortlist_recommender::{Bundle, DurableState, Recommender, Surfaces};
 use shortlist_store::{LogWriter, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,10 +31,7 @@ fn main() -> anyhow::Result<()> {
     let users = (0..world.size.users).map(user_id).collect::<Result<Vec<_>, _>>()?;
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let state = world.state.clone();
-    let server = Server::start(
-        Recommender::new(state, Pipeline::new(PipelineConfig::default())),
-        &world.into_store(folder.path())?,
-    )?;
+    let server = Server::start(Recommender::new(state, &Surfaces::default())?, &world.into_store(folder.path())?)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut rest = runtime.block_on(RestConnection::open(server.address))?;

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use shortlist_features::FeatureScratch;
 use shortlist_ranking::ScoringScratch;
-use shortlist_recommender::{CategoryIds, FeatureRanker, Pipeline, PipelineConfig, Ranker, Retrieved, Scratch};
+use shortlist_recommender::{CategoryIds, FeatureRanker, Pipeline, Ranker, Retrieved, Scratch};
 use shortlist_types::Unlimited;
 
 use crate::world::{Size, World};
@@ -47,7 +47,7 @@ fn retrieve<'a>(world: &'a World, pipeline: &'a Pipeline) -> anyhow::Result<Vec<
 
 fn main() -> anyhow::Result<()> {
     let mut world = World::make(Size::choose(None)?)?;
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let mut scratch = Scratch::default();
     let retrieved = retrieve(&world, &pipeline)?;
     let ranker = world.models.ranker.as_ref().unwrap();

@@ -14,7 +14,7 @@ mod world;
 use std::hint::black_box;
 
 use criterion::Criterion;
-use shortlist_recommender::{Pipeline, PipelineConfig, Retrieved, Scratch};
+use shortlist_recommender::{Pipeline, Retrieved, Scratch};
 use shortlist_retrieval::{Allowed, Found, Metric, SearchParams, SearchScratch, exact};
 use shortlist_types::{ItemIdx, Unlimited};
 
@@ -25,12 +25,13 @@ const USERS: usize = 256;
 /// The best of the exact answer, which matter most.
 const TOP: usize = 100;
 
+/// How hard the search of `home` tries.
+const EFFORT: usize = 3_200;
+
 fn main() -> anyhow::Result<()> {
     let world = World::make(Size::choose(None)?)?;
-    let config = PipelineConfig::default();
-    let candidates = config.candidates(world.size.items, K);
-    let ef_search = config.ef_search;
-    let pipeline = Pipeline::new(config);
+    let pipeline = Pipeline::default();
+    let candidates = pipeline.config().candidates(world.size.items, K);
     let mut scratch = Scratch::default();
     // Walking the first stage gives each user's vector and filters as a request has them.
     let mut retrieved = Vec::new();
@@ -40,7 +41,7 @@ fn main() -> anyhow::Result<()> {
         retrieved.push(pipeline.retrieve(&world.state, models, &request, world.end, &Unlimited, &mut scratch)?);
     }
 
-    let search = Search { world: &world, candidates, ef_search };
+    let search = Search { world: &world, candidates };
     let mut scratch = SearchScratch::new();
     for best in [TOP, candidates] {
         let (mut hits, mut wanted) = (0_usize, 0_usize);
@@ -52,7 +53,7 @@ fn main() -> anyhow::Result<()> {
             hits += truth.iter().filter(|neighbor| found.contains(neighbor)).count();
         }
         let recall = hits as f64 / wanted as f64;
-        world::tell(&format!("{candidates} candidates at ef {ef_search} hold {recall:.4} of the true best {best}"));
+        world::tell(&format!("{candidates} candidates hold {recall:.4} of the true best {best}"));
     }
 
     let mut criterion = Criterion::default().configure_from_args();
@@ -70,13 +71,12 @@ fn main() -> anyhow::Result<()> {
 struct Search<'a> {
     world: &'a World,
     candidates: usize,
-    ef_search: usize,
 }
 
 impl Search<'_> {
     fn by_index(&self, request: &Retrieved<'_>, scratch: &mut SearchScratch) -> Found {
         let eligible = |item: ItemIdx| request.context.is_eligible(item);
-        let params = SearchParams::new(self.candidates, self.ef_search);
+        let params = SearchParams::new(self.candidates, EFFORT);
         let space = self.world.models.space.as_ref().unwrap();
         space.search(query(request), params, Allowed::Predicate(&eligible), &Unlimited, scratch).unwrap()
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use harness::{Server, fails, folder, imported_store, ok, ok_json, path, run};
 use serde_json::{Value, json};
-use shortlist_recommender::{Bundle, DurableState, Pipeline, PipelineConfig, Recommender, Request, Served};
+use shortlist_recommender::{Bundle, DurableState, Recommender, Request, Served, Surfaces};
 use shortlist_store::{ServedLog, Store, StoreConfig};
 use shortlist_types::{RequestId, Timestamp, Unlimited, UserId};
 
@@ -72,7 +72,7 @@ fn a_feature_that_is_computed_otherwise_in_serving_is_found_and_named() {
     let durable = DurableState::new(store.clone(), Arc::default());
     let state = durable.restore(&mut |_| ()).unwrap();
     let now = state.latest().unwrap();
-    let recommender = Recommender::new(state, Pipeline::new(PipelineConfig::default()));
+    let recommender = Recommender::new(state, &Surfaces::default()).unwrap();
     let id = store.registry().current().unwrap().unwrap();
     let bundle = Bundle::load(&store.registry(), &store.reader().unwrap(), &id).unwrap();
     recommender.swap(Some(Arc::new(bundle)));

@@ -34,8 +34,11 @@ fn the_default_configuration_is_accepted_and_a_bad_one_exits_64_with_the_line() 
     std::fs::write(&file, ok(&["config", "init"])).unwrap();
     assert!(ok(&["config", "check", &file]).contains("purchase"));
 
-    std::fs::write(&file, "[pipeline]\nef_search = 100\n\n[events.rating]\nsignal = \"positive\"\nweigth = 2\n")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "[surfaces.home]\ncandidates_max = 100\n\n[events.rating]\nsignal = \"positive\"\nweigth = 2\n",
+    )
+    .unwrap();
     for args in [
         vec!["config", "check", &file],
         vec!["serve", "--store", folder.path().to_str().unwrap(), "--config", &file],

@@ -18,7 +18,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Bundle, FittedRanker, Models, Pipeline, PipelineConfig, Provenance, Recommender, Request};
+use shortlist_recommender::{Bundle, FittedRanker, Models, Provenance, Recommender, Request, Surfaces};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::{BundleId, LogHead, Store, StoreError};
 use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
@@ -109,7 +109,7 @@ impl World {
     /// The service's heart, in this process and without a store.
     pub(crate) fn into_recommender(self) -> anyhow::Result<Recommender> {
         let provenance = provenance(LogHead { log_seq: LogSeq(0), chain: 0 }, self.end);
-        let recommender = Recommender::new(self.state, Pipeline::new(PipelineConfig::default()));
+        let recommender = Recommender::new(self.state, &Surfaces::default())?;
         let id = BundleId::parse("b-0000000000000000")?;
         let report = serde_json::Value::Null;
         recommender.swap(Some(Arc::new(Bundle { id, models: self.models, provenance, report })));

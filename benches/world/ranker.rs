@@ -2,7 +2,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
-use shortlist_recommender::{Models, Pipeline, PipelineConfig, Request, Scratch};
+use shortlist_recommender::{Models, Pipeline, Request, Scratch};
 use shortlist_types::{EmbeddingTable, Timestamp, Unlimited, dot};
 
 use super::users::SyntheticUser;
@@ -25,7 +25,7 @@ pub(crate) fn fit(
     users: &[SyntheticUser],
     now: Timestamp,
 ) -> anyhow::Result<LogisticRegression> {
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut rows = TrainingRows::of_numbers(models.features.width())?;
     let (mut scratch, mut buffer) = (Scratch::default(), FeatureScratch::default());

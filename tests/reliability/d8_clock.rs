@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Pipeline, PipelineConfig, Recommender, Request};
+use shortlist_recommender::{Recommender, Request, Surfaces};
 use shortlist_store::{Appended, Clock, Retention, Store};
 use shortlist_types::{LogRecord, LogSeq, Timestamp, Unlimited, UserId};
 
@@ -42,7 +42,7 @@ fn one_life(seed: u64) {
     let store = Store::open_or_create(folder.path()).unwrap().with_clock(clock);
     let _disk = shortlist_faulty_disk::FaultyDisk::under(folder.path()).unwrap();
     let mut appender = store.lock_log().unwrap();
-    let recommender = Recommender::new(FeatureState::new(Arc::default()), Pipeline::new(PipelineConfig::default()));
+    let recommender = Recommender::new(FeatureState::new(Arc::default()), &Surfaces::default()).unwrap();
     let (mut passed, mut jumped_ahead) = (0, 0);
     let mut appended: Vec<(String, i64)> = Vec::new();
     for step in 0..60 {

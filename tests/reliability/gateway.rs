@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use shortlist_features::FeatureState;
 use shortlist_gateway::{GatewayConfig, Parts, Service};
-use shortlist_recommender::{DurableState, Pipeline, PipelineConfig, Recommender};
+use shortlist_recommender::{DurableState, Recommender, Surfaces};
 use shortlist_store::{LogWriter, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -26,7 +26,7 @@ impl Gateway {
         let state = DurableState::new(store.clone(), Arc::default());
         let appender = store.lock_log().unwrap();
         let folded: FeatureState = state.restore(&mut |_| ()).unwrap();
-        let recommender = Arc::new(Recommender::new(folded, Pipeline::new(PipelineConfig::default())));
+        let recommender = Arc::new(Recommender::new(folded, &Surfaces::default()).unwrap());
         let applied_to = Arc::clone(&recommender);
         let apply = Box::new(move |records: &[_]| applied_to.apply(records).unwrap());
         let writer = Arc::new(LogWriter::start(appender, 10_000, apply).unwrap());

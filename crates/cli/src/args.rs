@@ -183,10 +183,15 @@ pub(crate) struct RecommendArgs {
     /// How many items
     #[arg(short, value_name = "K", default_value_t = 10)]
     pub(crate) k: usize,
-    /// Where the list is shown
-    #[arg(long, value_name = "NAME", default_value = shortlist_recommender::DEFAULT_SURFACE,
-          value_parser = [shortlist_recommender::DEFAULT_SURFACE])]
+    /// Where the list is shown: a surface of the configuration
+    #[arg(long, value_name = "NAME", default_value = shortlist_recommender::DEFAULT_SURFACE)]
     pub(crate) surface: String,
+    /// The item that the list is about, for surfaces that are about one, such as similar-items
+    #[arg(long, value_name = "ID")]
+    pub(crate) item: Option<String>,
+    /// What the items must be, such as 'genre = "Drama" and price < 20'
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) filter: Option<String>,
     /// Say why each item stands where it stands
     #[arg(long)]
     pub(crate) explain: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::GatewayConfig;
-use shortlist_recommender::{CategorySchema, PipelineConfig};
+use shortlist_recommender::{CategorySchema, Surfaces};
 use shortlist_store::StoreConfig;
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes, InvalidInput};
@@ -33,7 +33,7 @@ pub(crate) enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Config {
     pub(crate) events: Arc<EventTypes>,
-    pub(crate) pipeline: PipelineConfig,
+    pub(crate) surfaces: Surfaces,
     pub(crate) features: FeatureSchema,
     pub(crate) categories: CategorySchema,
     pub(crate) training: TrainingConfig,
@@ -46,7 +46,7 @@ pub(crate) struct Config {
 #[serde(default, deny_unknown_fields)]
 struct ConfigFile {
     events: BTreeMap<String, EventType>,
-    pipeline: PipelineConfig,
+    surfaces: Surfaces,
     features: FeatureSchema,
     categories: CategorySchema,
     training: TrainingConfig,
@@ -78,7 +78,7 @@ impl Config {
     pub(crate) fn learning(&self, seed: u64) -> Settings<'_> {
         Settings {
             events: &self.events,
-            pipeline: &self.pipeline,
+            surfaces: &self.surfaces,
             features: &self.features,
             categories: &self.categories,
             training: &self.training,
@@ -93,12 +93,12 @@ impl Config {
         events.extend(std::mem::take(&mut file.events));
         let invalid = |error| ConfigError::Invalid { path: path.to_owned(), error };
         let events = EventTypes::parse(events).map_err(invalid)?;
-        let ConfigFile { pipeline, features, categories, training, gateway, store, .. } = file;
+        let ConfigFile { surfaces, features, categories, training, gateway, store, .. } = file;
         training.ranker.check_beside(&events, &categories).map_err(invalid)?;
         if let Some((name, _)) = categories.iter().find(|(name, _)| features.position(name).is_some()) {
             return Err(invalid(InvalidInput::new(format!("categories.{name}"), "is the name of a feature already")));
         }
-        Ok(Self { events: Arc::new(events), pipeline, features, categories, training, gateway, store })
+        Ok(Self { events: Arc::new(events), surfaces, features, categories, training, gateway, store })
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn errors_say_the_line() {
         for (text, line, what) in [
-            ("[pipeline]\ncandidates = 5\n", "line 2", "unknown field `candidates`"),
+            ("[surfaces.home]\ncandidates = 5\n", "line 2", "unknown field `candidates`"),
             ("\n[training]\nranker_share = 2.0\n", "line 2", "ranker_share: must be 0.01 to 0.9"),
             ("[events.x]\nsignal = \"good\"\n", "line 2", "unknown variant `good`"),
             ("[events]\nclick = 3\n", "line 2", "invalid type"),

@@ -7,6 +7,9 @@ use crate::{HalfLife, Tally};
 /// that last year's favourites give way.
 pub(crate) const BOARD_HALF_LIFE: HalfLife = HalfLife::Quarter;
 
+/// The half-life that orders what is trending.
+pub(crate) const TRENDING_HALF_LIFE: HalfLife = HalfLife::Week;
+
 /// What users did with one item, summed up. 136 bytes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ItemStats {

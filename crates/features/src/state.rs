@@ -6,7 +6,7 @@ use shortlist_types::limits::ENTITIES_MAX;
 use shortlist_types::{Attributes, Event, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, User, UserId, UserIdx};
 
 use crate::audience::Audience;
-use crate::item_stats::BOARD_HALF_LIFE;
+use crate::item_stats::{BOARD_HALF_LIFE, TRENDING_HALF_LIFE};
 use crate::leaderboard::Leaderboard;
 use crate::text_stats::TextStats;
 use crate::user_state::Change;
@@ -50,6 +50,7 @@ pub struct FeatureState {
     user_names: Vec<Option<UserId>>,
     users: Vec<UserState>,
     popular: Leaderboard,
+    trending: Leaderboard,
     totals: Totals,
     /// Per attribute text of items.
     texts: Vec<TextStats>,
@@ -78,6 +79,7 @@ impl FeatureState {
             user_names: Vec::new(),
             users: Vec::new(),
             popular: Leaderboard::default(),
+            trending: Leaderboard::default(),
             totals: Totals::default(),
             texts: Vec::new(),
             audience: Audience::default(),
@@ -147,9 +149,10 @@ impl FeatureState {
         let texts = self.catalog.get(item).map_or(&[][..], |item| &item.labels);
         match change {
             Change::Wanted => {
-                let before = stats.wanted.order(BOARD_HALF_LIFE);
+                let before = [BOARD_HALF_LIFE, TRENDING_HALF_LIFE].map(|half_life| stats.wanted.order(half_life));
                 stats.add_wanted(time);
-                self.popular.moved(item, before, stats.wanted.order(BOARD_HALF_LIFE));
+                self.popular.moved(item, before[0], stats.wanted.order(BOARD_HALF_LIFE));
+                self.trending.moved(item, before[1], stats.wanted.order(TRENDING_HALF_LIFE));
                 self.audience.add(item, &self.users[user.as_usize()].labels, texts, time);
                 self.totals.all.add_wanted(time);
                 texts.iter().for_each(|text| self.texts[text.0 as usize].add_wanted(time));
@@ -268,6 +271,11 @@ impl FeatureState {
     /// Items by decayed number of users who wanted them, the most popular first: at most 1,000.
     pub fn popular(&self) -> impl Iterator<Item = ItemIdx> {
         self.popular.iter()
+    }
+
+    /// Items by number of users who wanted them, decayed by the week, the most wanted first: at most 1,000.
+    pub fn trending(&self) -> impl Iterator<Item = ItemIdx> {
+        self.trending.iter()
     }
 
     pub(crate) fn audience(&self) -> &Audience {

@@ -15,6 +15,8 @@ pub(crate) enum ApiError {
     InvalidJson { reason: String },
     #[error("no item is called {item_id:?}")]
     ItemNotFound { item_id: String },
+    #[error("no order is kept of an answer called {request_id:?} for this user and surface; ask again without it")]
+    PageNotFound { request_id: String },
     #[error("nothing is known of a user called {user_id:?}")]
     UserNotFound { user_id: String },
     #[error("there is no such endpoint; /openapi.json lists those that there are")]
@@ -62,6 +64,7 @@ impl ApiError {
             Self::Invalid(_) => (400, Code::InvalidArgument, "invalid_input", "A field cannot be taken", None),
             Self::InvalidJson { .. } => (400, Code::InvalidArgument, "invalid_json", "The body is not JSON", None),
             Self::ItemNotFound { .. } => (404, Code::NotFound, "item_not_found", "No such item", None),
+            Self::PageNotFound { .. } => (404, Code::NotFound, "page_not_found", "No such page", None),
             Self::UserNotFound { .. } => (404, Code::NotFound, "user_not_found", "No such user", None),
             Self::NoSuchEndpoint => (404, Code::Unimplemented, "no_such_endpoint", "No such endpoint", None),
             Self::MethodNotAllowed => (405, Code::Unimplemented, "method_not_allowed", "Method not allowed", None),
@@ -101,6 +104,7 @@ impl From<RecommendError> for ApiError {
         match error {
             RecommendError::Invalid(invalid) => Self::Invalid(invalid),
             RecommendError::UnknownItem { item_id } => Self::ItemNotFound { item_id },
+            RecommendError::UnknownPage { request_id } => Self::PageNotFound { request_id },
         }
     }
 }
@@ -133,6 +137,7 @@ mod tests {
             ApiError::Invalid(InvalidInput::new("k", "must be 1 to 500, got 0")),
             ApiError::InvalidJson { reason: "expected value at line 1 column 1".to_owned() },
             ApiError::ItemNotFound { item_id: id() },
+            ApiError::PageNotFound { request_id: id() },
             ApiError::UserNotFound { user_id: id() },
             ApiError::NoSuchEndpoint,
             ApiError::MethodNotAllowed,
@@ -159,6 +164,7 @@ mod tests {
         400 InvalidArgument invalid_input: k: must be 1 to 500, got 0
         400 InvalidArgument invalid_json: the body is not JSON: expected value at line 1 column 1
         404 NotFound item_not_found: no item is called "x"
+        404 NotFound page_not_found: no order is kept of an answer called "x" for this user and surface; ask again without it
         404 NotFound user_not_found: nothing is known of a user called "x"
         404 Unimplemented no_such_endpoint: there is no such endpoint; /openapi.json lists those that there are
         405 Unimplemented method_not_allowed: the endpoint does not take this method; the `allow` header lists those that it takes

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use shortlist_store::{BundleId, ServedCandidate};
-use shortlist_types::{ItemId, LogSeq, Score};
+use shortlist_types::{ItemId, ItemIdx, LogSeq, Score};
 
-use crate::{SourceHit, StageName, WANTED};
+use crate::{SourceHit, StageName};
 
 /// The answer to a [`crate::Request`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answer {
     /// The items, best first; fewer than k only when the catalogue has no more to offer.
     pub items: Vec<RecommendedItem>,
@@ -20,6 +20,8 @@ pub struct Answer {
     pub degraded: Vec<Degraded>,
     /// How long each stage took, in order.
     pub timings: Vec<StageTiming>,
+    /// All items in order, the shown ones first: what later pages continue. Empty for a page.
+    pub(crate) order: Vec<(ItemIdx, Score)>,
     /// What it was decided by, if that was to be kept.
     pub decided: Option<Decided>,
 }
@@ -32,6 +34,8 @@ pub enum ScoreKind {
     Relative,
     /// They order the items, and beside each is how likely the item is to be wanted.
     Calibrated,
+    /// What each item is worth to show: the surface's weights times the probabilities beside it.
+    Value,
 }
 
 impl ScoreKind {
@@ -40,6 +44,7 @@ impl ScoreKind {
         match self {
             Self::Relative => "relative",
             Self::Calibrated => "calibrated",
+            Self::Value => "value",
         }
     }
 }
@@ -74,13 +79,6 @@ pub struct RecommendedItem {
     pub explanation: Option<Explanation>,
 }
 
-impl RecommendedItem {
-    pub(crate) fn score_kind(&self) -> ScoreKind {
-        let is_wanted = |(outcome, _): &(String, f32)| outcome == WANTED;
-        if self.probabilities.iter().any(is_wanted) { ScoreKind::Calibrated } else { ScoreKind::Relative }
-    }
-}
-
 /// Why an item stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
@@ -112,6 +110,8 @@ pub enum Degraded {
     SourceTimeout,
     /// The neighbour search failed: the other sources fill its place.
     AnnFailed,
+    /// The surface's value needs probabilities that the ranker does not tell: ordered by how much is wanted.
+    ValueUncalibrated,
     /// The ranker ended early: retrieval order.
     RankerTimeout,
     /// The ranker failed: retrieval order.
@@ -128,6 +128,7 @@ impl Degraded {
             Self::ItemNotInBundle => "item_not_in_bundle",
             Self::SourceTimeout => "source_timeout",
             Self::AnnFailed => "ann_failed",
+            Self::ValueUncalibrated => "value_uncalibrated",
             Self::RankerTimeout => "ranker_timeout",
             Self::RankerFailed => "ranker_failed",
             Self::RankerNotFinite => "ranker_not_finite",

@@ -14,10 +14,12 @@ pub struct Candidate {
 }
 
 /// That one source proposed an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SourceHit {
     /// The source.
     pub source: StageName,
     /// Place in its list, from 0.
     pub rank: usize,
+    /// What it scored the item by, where it scores.
+    pub score: Option<f32>,
 }

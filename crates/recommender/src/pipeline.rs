@@ -7,19 +7,21 @@ use shortlist_store::{ServedCandidate, ServedRequest};
 use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
 
 use crate::answer::{Decided, Explanation, RecommendedItem, StageTiming};
-use crate::config::portion;
 use crate::feature_ranker::{feature_rows, named_contributions};
-use crate::filters::{Excluded, Seen, Unavailable};
+use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
 use crate::served::question_of;
-use crate::sources::{Ann, Fresh, ItemToItem, Popular, Proposed};
+use crate::sources::{Ann, Fresh, Given, ItemToItem, Popular, Proposed, Trending, TrendingAlike};
+use crate::surface::{ValueModel, portion};
 use crate::{
-    Answer, Candidate, CategoryIds, Degraded, FeatureRanker, Filter, Models, PipelineConfig, Ranker, RawCategories,
-    RawRow, Request, RequestContext, ScoreKind, Scratch, Source, SourceHit, StageName,
+    About, Answer, Candidate, CategoryIds, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy,
+    Ranker, RawCategories, RawRow, RecommendError, Request, RequestContext, ScoreKind, Scratch, Source, SourceConfig,
+    SourceHit, SourceKind, StageName, SurfaceConfig, WANTED,
 };
 
 /// The stages of a recommendation and the one way through them.
 pub struct Pipeline {
-    config: PipelineConfig,
+    config: SurfaceConfig,
+    value: Option<ValueModel>,
     /// In the order in which they fill the candidate list, each with its share of it.
     sources: Vec<(Box<dyn Source>, f64)>,
     filters: Vec<Box<dyn Filter>>,
@@ -48,24 +50,70 @@ pub struct Ranked {
     pub by_ranker: bool,
 }
 
+impl Default for Pipeline {
+    /// That of `home`, as it is shipped.
+    fn default() -> Self {
+        Self::of(SurfaceConfig::home(), None, None)
+    }
+}
+
+/// A source, and the share of the candidates that it may take.
+fn source(kind: SourceKind, config: &SourceConfig) -> (Box<dyn Source>, f64) {
+    let source: Box<dyn Source> = match kind {
+        // What the caller proposes is what he wants judged: it goes first, whatever its share.
+        SourceKind::Given => return (Box::new(Given), 1.0),
+        SourceKind::Ann => Box::new(Ann { effort: config.effort() }),
+        SourceKind::ItemToItem => Box::new(ItemToItem),
+        SourceKind::Trending => Box::new(Trending),
+        SourceKind::TrendingAlike => Box::new(TrendingAlike { attribute: config.attribute().to_owned() }),
+        SourceKind::Popular => Box::new(Popular),
+        SourceKind::Fresh => Box::new(Fresh { days: config.days() }),
+    };
+    (source, config.share)
+}
+
 impl Pipeline {
-    /// The pipeline of the `home` surface.
-    pub fn new(config: PipelineConfig) -> Self {
-        Self::with_ranker(config, Box::new(FeatureRanker))
+    /// The pipeline of a surface.
+    ///
+    /// # Errors
+    /// A field of it out of range.
+    pub fn new(config: SurfaceConfig) -> Result<Self, InvalidInput> {
+        config.check()?;
+        let (standing, value) = (config.filters.expression()?, ValueModel::parse(&config.value)?);
+        Ok(Self::of(config, standing, value))
+    }
+
+    fn of(config: SurfaceConfig, standing: Option<Expression>, value: Option<ValueModel>) -> Self {
+        let sources = config.sources.iter().map(|(kind, config)| source(*kind, config)).collect();
+        let FilterConfig { seen, safety, .. } = &config.filters;
+        let mut filters: Vec<Box<dyn Filter>> = vec![Box::new(Unavailable), Box::new(Excluded)];
+        if *seen {
+            filters.push(Box::new(Seen));
+        }
+        if !safety.is_empty() {
+            filters.push(Box::new(Safety { most: safety.clone() }));
+        }
+        filters.extend(standing.map(|expression| Box::new(Standing(expression)) as Box<dyn Filter>));
+        filters.push(Box::new(Asked));
+        Self { config, value, sources, filters, ranker: Box::new(FeatureRanker) }
     }
 
     /// The same pipeline with another second stage.
-    pub fn with_ranker(config: PipelineConfig, ranker: Box<dyn Ranker>) -> Self {
-        let PipelineConfig { item_to_item_share, popular_share, fresh_share, .. } = config;
-        let ann_share = 1.0 - item_to_item_share - popular_share - fresh_share;
-        let sources: Vec<(Box<dyn Source>, f64)> = vec![
-            (Box::new(Ann { ef_search: config.ef_search }), ann_share),
-            (Box::new(ItemToItem), item_to_item_share),
-            (Box::new(Popular), popular_share),
-            (Box::new(Fresh { days: config.fresh_days }), fresh_share),
-        ];
-        let filters: Vec<Box<dyn Filter>> = vec![Box::new(Unavailable), Box::new(Seen), Box::new(Excluded)];
-        Self { config, sources, filters, ranker }
+    #[must_use]
+    pub fn with_ranker(self, ranker: Box<dyn Ranker>) -> Self {
+        Self { ranker, ..self }
+    }
+
+    /// The same pipeline with a source more, which may take this share.
+    #[must_use]
+    pub fn with_source(mut self, source: Box<dyn Source>, share: f64) -> Self {
+        self.sources.push((source, share));
+        self
+    }
+
+    /// Its surface.
+    pub fn config(&self) -> &SurfaceConfig {
+        &self.config
     }
 
     /// Answers a request from one state and one set of models; who owns the models names the bundle.
@@ -83,20 +131,23 @@ impl Pipeline {
         now: Timestamp,
         budget: &dyn Budget,
         scratch: &mut Scratch,
-    ) -> Result<Answer, InvalidInput> {
-        let mut retrieved = self.retrieve(state, models, request, now, budget, scratch)?;
+    ) -> Result<Answer, RecommendError> {
+        let part = budget.share(self.config.retrieval_share);
+        let of_retrieval = part.as_deref().unwrap_or(budget);
+        let mut retrieved = self.retrieve(state, models, request, now, of_retrieval, scratch)?;
         let started = Instant::now();
         let mut ranked = self.rank(&mut retrieved, budget, scratch);
         retrieved.timed("ranking", started);
         let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
+        let order = ranked.iter().map(|ranked| (retrieved.candidates[ranked.candidate].item, ranked.score)).collect();
         ranked.truncate(request.k);
         let items = self.present(&retrieved, &ranked, request.explain, scratch);
-        let score_kind = items.first().map_or(ScoreKind::Relative, RecommendedItem::score_kind);
+        let score_kind = self.score_kind(&items, &retrieved.degraded);
         let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
         scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
-        Ok(Answer { items, score_kind, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
+        Ok(Answer { items, score_kind, order, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
     }
 
     /// The first stage: the user's vector, the sources, and their merge.
@@ -111,16 +162,17 @@ impl Pipeline {
         now: Timestamp,
         budget: &dyn Budget,
         scratch: &mut Scratch,
-    ) -> Result<Retrieved<'a>, InvalidInput> {
+    ) -> Result<Retrieved<'a>, RecommendError> {
         request.check()?;
         let started = Instant::now();
-        let context = RequestContext::gather(state, models, &self.filters, request, now, &mut scratch.taste)?;
+        let about = self.config.about;
+        let context = RequestContext::gather(state, models, about, &self.filters, request, now, &mut scratch.taste)?;
         let mut retrieved = Retrieved { context, candidates: Vec::new(), degraded: Vec::new(), timings: Vec::new() };
         retrieved.timed("user_vector", started);
         if models.is_none() {
             retrieved.degraded.push(Degraded::NoBundle);
         }
-        let total = self.config.candidates(state.catalog().len(), request.k);
+        let total = self.config.candidates(state.catalog().len(), request.reach());
         let mut proposals = Vec::with_capacity(self.sources.len());
         for (source, _) in &self.sources {
             let started = Instant::now();
@@ -170,9 +222,17 @@ impl Pipeline {
         models: &Models,
         served: &ServedRequest,
         scratch: &mut Scratch,
-    ) -> Result<Vec<f32>, InvalidInput> {
+    ) -> Result<Vec<f32>, RecommendError> {
         let (models, request) = (Some(models), question_of(served));
-        let context = RequestContext::gather(state, models, &self.filters, &request, served.now, &mut scratch.taste)?;
+        let context = RequestContext::gather(
+            state,
+            models,
+            About::User,
+            &self.filters,
+            &request,
+            served.now,
+            &mut scratch.taste,
+        )?;
         let candidates = served.candidates.iter().map(|candidate| {
             let score = candidate.retrieval_score.map(Score::parse).transpose();
             score.map(|retrieval_score| Candidate { item: candidate.item, sources: Vec::new(), retrieval_score })
@@ -194,18 +254,47 @@ impl Pipeline {
         served: &ServedRequest,
         items: &[ItemIdx],
         raw: &mut RawCategories,
-    ) -> Result<Vec<Option<RawRow>>, InvalidInput> {
+    ) -> Result<Vec<Option<RawRow>>, RecommendError> {
         let request = question_of(served);
         let scratch = &mut TasteScratch::default();
-        let context = RequestContext::gather(state, None, &self.filters, &request, served.now, scratch)?;
+        let context = RequestContext::gather(state, None, About::User, &self.filters, &request, served.now, scratch)?;
         Ok(items.iter().map(|item| raw.read(&context, *item)).collect())
+    }
+
+    /// A page of an order that was decided before, with that order: what may no longer be shown leaves it from the
+    /// page on, so that the next page begins where this one ends.
+    ///
+    /// # Errors
+    /// As [`Self::recommend`].
+    pub(crate) fn page(
+        &self,
+        state: &FeatureState,
+        models: Option<&Models>,
+        request: &Request,
+        mut order: Vec<(ItemIdx, Score)>,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Result<Answer, RecommendError> {
+        request.check()?;
+        let context =
+            RequestContext::gather(state, models, self.config.about, &self.filters, request, now, &mut scratch.taste)?;
+        let offset = request.page.as_ref().map_or(0, |page| page.offset).min(order.len());
+        let left: Vec<_> = order.drain(offset..).filter(|(item, _)| context.is_eligible(*item)).collect();
+        order.extend(left);
+        let items = order.iter().enumerate().skip(offset).take(request.k).filter_map(|(rank, (item, score))| {
+            let item_id = state.catalog().get(*item)?.id.clone();
+            let (probabilities, sources) = Default::default();
+            Some(RecommendedItem { item_id, score: *score, rank, probabilities, sources, explanation: None })
+        });
+        Ok(Answer { items: items.collect(), order, log_seq: state.log_seq(), ..Answer::default() })
     }
 
     /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
     pub fn rank(&self, retrieved: &mut Retrieved<'_>, budget: &dyn Budget, scratch: &mut Scratch) -> Vec<Ranked> {
         let context = &retrieved.context;
         // Nothing is known of the user: popularity is the honest order.
-        if context.models.is_none_or(|models| models.ranker.is_none()) || context.user.is_empty() {
+        let has_ranker = context.models.is_some_and(|models| models.ranker.is_some());
+        if !has_ranker || context.user.is_empty() || self.config.rank_by == RankBy::Retrieval {
             return retrieval_order(retrieved.candidates.len());
         }
         let candidates = &retrieved.candidates;
@@ -227,6 +316,12 @@ impl Pipeline {
                 tracing::error!(ranker = %self.ranker.name(), %error, "the ranker failed");
                 retrieved.degraded.push(Degraded::RankerFailed);
                 return retrieval_order(expected);
+            }
+        }
+        if let (Some(value), Some(ranker)) = (&self.value, context.models.and_then(|models| models.ranker.as_ref())) {
+            let Scratch { outcomes, scores, .. } = &mut *scratch;
+            if !value.apply(ranker, outcomes, scores) {
+                retrieved.degraded.push(Degraded::ValueUncalibrated);
             }
         }
         let mut ranked = Vec::with_capacity(expected);
@@ -251,6 +346,17 @@ impl Pipeline {
             ranked.extend(refused.into_iter().map(|candidate| Ranked { candidate, score: last, by_ranker: false }));
         }
         ranked
+    }
+
+    fn score_kind(&self, items: &[RecommendedItem], degraded: &[Degraded]) -> ScoreKind {
+        let is_wanted = |(outcome, _): &(String, f32)| outcome == WANTED;
+        let probabilities = items.first().map(|item| item.probabilities.as_slice()).unwrap_or_default();
+        let is_valued = self.value.is_some() && !degraded.contains(&Degraded::ValueUncalibrated);
+        match (probabilities.is_empty(), is_valued) {
+            (false, true) => ScoreKind::Value,
+            (false, false) if probabilities.iter().any(is_wanted) => ScoreKind::Calibrated,
+            _ => ScoreKind::Relative,
+        }
     }
 
     fn present(
@@ -293,7 +399,8 @@ impl Retrieved<'_> {
         for (source, proposed) in proposals {
             for (rank, item) in proposed.items.iter().enumerate() {
                 if let Some(position) = positions.get(item) {
-                    candidates[*position].sources.push(SourceHit { source: *source, rank });
+                    let score = proposed.scores.get(rank).copied();
+                    candidates[*position].sources.push(SourceHit { source: *source, rank, score });
                 }
             }
         }

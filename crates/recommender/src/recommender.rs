@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -5,11 +6,12 @@ use parking_lot::{Mutex, RwLock};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::BundleId;
-use shortlist_types::{Budget, InvalidInput, LogRecord, LogSeq, Timestamp, UserId};
+use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, UserId};
 
 use crate::models::MET_AT_ONCE;
+use crate::pages::{Order, Pages};
 use crate::similar::{Similar, similar};
-use crate::{Answer, Bundle, Models, Pipeline, Request, Scratch};
+use crate::{Answer, Bundle, Models, Pipeline, Request, Scratch, SurfaceConfig, Surfaces};
 
 /// Why a question got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,12 @@ pub enum RecommendError {
     /// The request itself cannot be taken.
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
+    /// The order that a page was to continue is not kept.
+    #[error("request_id: no order is kept of {request_id:?}")]
+    UnknownPage {
+        /// The name that was given.
+        request_id: String,
+    },
     /// The item asked about is not in the catalogue.
     #[error("item_id: no item is called {item_id:?}")]
     UnknownItem {
@@ -46,15 +54,45 @@ impl Snapshot {
 pub struct Recommender {
     state: RwLock<FeatureState>,
     snapshot: ArcSwap<Snapshot>,
-    pipeline: Pipeline,
+    /// By surface.
+    pipelines: BTreeMap<String, Pipeline>,
+    pages: Mutex<Pages>,
     /// Buffers of requests that are done; as many as ever ran at once.
     scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Recommender {
     /// A recommender over a state, without a bundle.
-    pub fn new(state: FeatureState, pipeline: Pipeline) -> Self {
-        Self { state: RwLock::new(state), snapshot: ArcSwap::default(), pipeline, scratch: Mutex::default() }
+    ///
+    /// # Errors
+    /// A surface with a field out of range.
+    pub fn new(state: FeatureState, surfaces: &Surfaces) -> Result<Self, InvalidInput> {
+        let pipelines = surfaces.iter().map(|(name, config)| Ok((name.to_owned(), Pipeline::new(config.clone())?)));
+        let pipelines = pipelines.collect::<Result<_, InvalidInput>>()?;
+        let (state, snapshot) = (RwLock::new(state), ArcSwap::default());
+        Ok(Self { state, snapshot, pipelines, pages: Mutex::default(), scratch: Mutex::default() })
+    }
+
+    /// The same recommender with another pipeline for a surface.
+    #[must_use]
+    pub fn with_pipeline(mut self, surface: &str, pipeline: Pipeline) -> Self {
+        self.pipelines.insert(surface.to_owned(), pipeline);
+        self
+    }
+
+    /// What the surface called `name` is made of.
+    ///
+    /// # Errors
+    /// There is none; the error lists those that there are.
+    pub fn surface(&self, name: &str) -> Result<&SurfaceConfig, InvalidInput> {
+        self.pipeline(name).map(Pipeline::config)
+    }
+
+    fn pipeline(&self, surface: &str) -> Result<&Pipeline, InvalidInput> {
+        self.pipelines.get(surface).ok_or_else(|| {
+            let known: Vec<&str> = self.pipelines.keys().map(String::as_str).collect();
+            InvalidInput::new("surface", format!("unknown surface {surface:?}; known are {}", known.join(", ")))
+        })
     }
 
     /// Serves from `bundle` from the next request on; running requests finish with the old one.
@@ -117,12 +155,42 @@ impl Recommender {
     /// # Errors
     /// [`RecommendError::Invalid`].
     pub fn recommend(&self, request: &Request, now: Timestamp, budget: &dyn Budget) -> Result<Answer, RecommendError> {
+        let pipeline = self.pipeline(&request.surface)?;
+        let order = request.page.as_ref().map(|page| self.order(request, &page.request_id)).transpose()?;
         let snapshot = self.snapshot.load();
         self.with_scratch(|scratch| {
             let state = self.state.read();
-            let answer = self.pipeline.recommend(&state, snapshot.models(), request, now, budget, scratch)?;
+            let models = snapshot.models();
+            let mut answer = match &order {
+                Some(order) => pipeline.page(&state, models, request, order.items.clone(), now, scratch)?,
+                None => pipeline.recommend(&state, models, request, now, budget, scratch)?,
+            };
+            if order.is_some() && answer.items.len() < request.k {
+                // The order ends here: what could come next is asked for, and goes behind what was shown.
+                let more = pipeline.recommend(&state, models, request, now, budget, scratch)?;
+                let known: HashSet<ItemIdx> = answer.order.iter().map(|(item, _)| *item).collect();
+                let new = more.order.into_iter().filter(|(item, _)| !known.contains(item));
+                let items = answer.order.into_iter().chain(new).collect();
+                let page = pipeline.page(&state, models, request, items, now, scratch)?;
+                answer = Answer { degraded: more.degraded, timings: more.timings, ..page };
+            }
+            drop(state);
+            let name = request.page.as_ref().map(|page| &page.request_id).or(request.request_id.as_ref());
+            let items = std::mem::take(&mut answer.order);
+            if let Some(name) = name.filter(|_| !items.is_empty()) {
+                let (user_id, surface) = (request.user_id.clone(), request.surface.clone());
+                self.pages.lock().keep(name.clone(), Order { user_id, surface, items });
+            }
             Ok(Answer { bundle: snapshot.bundle_id(), ..answer })
         })
+    }
+
+    /// The order that a page continues: of the same user, on the same surface.
+    fn order(&self, request: &Request, of: &RequestId) -> Result<Arc<Order>, RecommendError> {
+        let unknown = || RecommendError::UnknownPage { request_id: of.to_string() };
+        let order = self.pages.lock().find(of).ok_or_else(unknown)?;
+        let is_same = order.user_id == request.user_id && order.surface == request.surface;
+        if is_same { Ok(order) } else { Err(unknown()) }
     }
 
     /// Which k items are most like this one?

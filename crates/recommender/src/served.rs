@@ -29,6 +29,7 @@ impl Served<'_> {
             erasures: self.erasures,
             state_schema: state_schema.to_owned(),
             bundle: answer.bundle.clone(),
+            surface: request.surface,
             user_id: request.user_id,
             k: u32::try_from(request.k).unwrap_or(u32::MAX),
             exclude: request.exclude,
@@ -49,12 +50,9 @@ pub(crate) fn question_of(served: &ServedRequest) -> Request {
         RecentEvent { item_id, event_type, value, timestamp }
     });
     Request {
-        user_id: served.user_id.clone(),
-        k: served.k as usize,
         exclude: served.exclude.clone(),
         recent: recent.collect(),
         context: served.context.clone(),
-        explain: false,
-        keep: false,
+        ..Request::of(served.user_id.clone(), served.k as usize)
     }
 }

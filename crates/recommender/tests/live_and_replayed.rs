@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use proptest::prelude::*;
 use shortlist_features::FeatureState;
-use shortlist_recommender::{DurableState, Pipeline, PipelineConfig, Recommender};
+use shortlist_recommender::{DurableState, Recommender, Surfaces};
 use shortlist_store::{LogWriter, Store};
 use shortlist_types::{
     Attributes, Event, EventId, EventTypes, Item, ItemId, LogRecord, LogSeq, RequestId, Timestamp, User, UserId,
@@ -90,7 +90,7 @@ impl Life {
     fn start(store: &Store, durable: &DurableState) -> Self {
         let appender = store.lock_log().unwrap();
         let state = durable.restore(&mut |_| ()).unwrap();
-        let recommender = Arc::new(Recommender::new(state, Pipeline::new(PipelineConfig::default())));
+        let recommender = Arc::new(Recommender::new(state, &Surfaces::default()).unwrap());
         let applied_to = Arc::clone(&recommender);
         let apply = Box::new(move |records: &[_]| applied_to.apply(records).unwrap());
         Self { recommender, writer: LogWriter::start(appender, 10_000, apply).unwrap() }

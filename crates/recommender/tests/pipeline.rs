@@ -1,5 +1,8 @@
 //! The pipeline over a simulated marketplace: what it must never do, and what it does when a stage fails.
-#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
+
+#[path = "pipeline/surfaces.rs"]
+mod surfaces;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +15,8 @@ use shortlist_embedding::{
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_ranking::{LogisticConfig, LogisticRegression, TrainingRows};
 use shortlist_recommender::{
-    Answer, Candidate, Degraded, FeatureRanker, FittedRanker, Models, Pipeline, PipelineConfig, Ranker, RecommendError,
-    Recommender, Request, RequestContext, Scratch, StageError, StageName,
+    Answer, Candidate, Degraded, FeatureRanker, FittedRanker, Models, Pipeline, Ranker, RecommendError, Recommender,
+    Request, RequestContext, Scratch, StageError, StageName, Surfaces,
 };
 use shortlist_retrieval::IndexConfig;
 use shortlist_simulator::{MarketConfig, Marketplace};
@@ -34,22 +37,41 @@ fn world() -> &'static World {
         let now = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
         let config = MarketConfig { users: 120, items: ITEMS, events: 30_000, ..MarketConfig::new(3, now) };
         let state = fold(&Marketplace::generate(&config).unwrap().records);
-        let interests = state.users().flat_map(|(user, known)| {
-            known.interests().into_iter().map(move |entry| (user, entry.item, entry.interest))
-        });
-        let interactions = Interactions::parse(interests.collect()).unwrap();
-        let config = IalsConfig { dimensions: 16, ..IalsConfig::default() };
-        let ials = VectorPartConfig { weight: 1.0, model: VectorModelConfig::Ials(config) };
-        let ease = RowPartConfig { weight: 0.5, model: ItemToItemConfig::default() };
-        let parts = BlendConfig { vectors: vec![ials], item_to_item: vec![ease] };
-        let blend = Blend::fit(&interactions, &parts, 1, &mut |_| ()).unwrap();
-        let mut models = Models::of_blend(blend, &IndexConfig::default(), &mut |_| ()).unwrap();
+        let mut models = Models::of_blend(blend_of(&state), &IndexConfig::default(), &mut |_| ()).unwrap();
         let rows = rows(&state, &models, now);
         models.ranker = Some(FittedRanker::logistic(
             LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap(),
         ));
         World { state, models, now }
     })
+}
+
+fn blend_of(state: &FeatureState) -> Blend {
+    let interests = state
+        .users()
+        .flat_map(|(user, known)| known.interests().into_iter().map(move |entry| (user, entry.item, entry.interest)));
+    let interactions = Interactions::parse(interests.collect()).unwrap();
+    let config = IalsConfig { dimensions: 16, ..IalsConfig::default() };
+    let ials = VectorPartConfig { weight: 1.0, model: VectorModelConfig::Ials(config) };
+    let ease = RowPartConfig { weight: 0.5, model: ItemToItemConfig::default() };
+    let parts = BlendConfig { vectors: vec![ials], item_to_item: vec![ease] };
+    Blend::fit(&interactions, &parts, 1, &mut |_| ()).unwrap()
+}
+
+/// The state of [`world`], to be changed.
+fn state() -> FeatureState {
+    world().state.clone()
+}
+
+/// The models of [`world`] once more, to be changed.
+fn refitted(state: &FeatureState, models: &Models, now: Timestamp) -> Models {
+    let (features, known) = (models.features.clone(), shortlist_embedding::KnownUsers::default());
+    let mut again = Models::of_blend(blend_of(state), &IndexConfig::default(), &mut |_| ()).unwrap();
+    (again.features, again.known_users) = (features, known);
+    let rows = rows(state, &again, now);
+    again.ranker =
+        Some(FittedRanker::logistic(LogisticRegression::fit(&rows, &LogisticConfig::default(), &mut |_| ()).unwrap()));
+    again
 }
 
 fn fold(records: &[LogRecord]) -> FeatureState {
@@ -62,7 +84,7 @@ fn fold(records: &[LogRecord]) -> FeatureState {
 
 /// Rows of a few users; the label is whether the item is popular, which is enough to fit something.
 fn rows(state: &FeatureState, models: &Models, now: Timestamp) -> TrainingRows {
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let (mut rows, mut buffer) =
         (TrainingRows::of_numbers(models.features.width()).unwrap(), FeatureScratch::default());
     for user in (1..100).step_by(10) {
@@ -88,7 +110,7 @@ fn ask_with(pipeline: &Pipeline, request: &Request, budget: &dyn Budget) -> Answ
 }
 
 fn ask(request: &Request) -> Answer {
-    ask_with(&Pipeline::new(PipelineConfig::default()), request, &Unlimited)
+    ask_with(&Pipeline::default(), request, &Unlimited)
 }
 
 fn ids(answer: &Answer) -> Vec<&ItemId> {
@@ -127,13 +149,13 @@ impl Ranker for Faulty {
 }
 
 fn with_faulty(faulty: Faulty) -> Pipeline {
-    Pipeline::with_ranker(PipelineConfig::default(), Box::new(faulty))
+    Pipeline::default().with_ranker(Box::new(faulty))
 }
 
 /// What retrieval alone would answer.
 fn retrieval_order(request: &Request) -> Vec<ItemId> {
     let World { state, models, now } = world();
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let retrieved = pipeline.retrieve(state, Some(models), request, *now, &Unlimited, &mut Scratch::default()).unwrap();
     let id = |candidate: &Candidate| state.catalog().get(candidate.item).unwrap().id.clone();
     retrieved.candidates.iter().take(request.k).map(id).collect()
@@ -175,7 +197,7 @@ fn an_exhausted_budget_still_gives_a_full_list_of_popular_items() {
             true
         }
     }
-    let answer = ask_with(&Pipeline::new(PipelineConfig::default()), &Request::of(user_id(11), 20), &Over);
+    let answer = ask_with(&Pipeline::default(), &Request::of(user_id(11), 20), &Over);
     assert_eq!(answer.items.len(), 20);
     assert!(answer.degraded.contains(&Degraded::RankerTimeout), "{:?}", answer.degraded);
 }
@@ -191,7 +213,7 @@ fn an_unknown_user_gets_what_is_popular() {
         .map(|item| &state.catalog().get(item).unwrap().id)
         .collect();
     assert_eq!(ids(&ask(&request)), popular);
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let bare = pipeline.recommend(state, None, &request, *now, &Unlimited, &mut Scratch::default()).unwrap();
     assert_eq!((ids(&bare), &bare.degraded[..]), (popular, &[Degraded::NoBundle][..]));
     let with = ask(&request);
@@ -219,7 +241,7 @@ fn similar_items_are_near_by_angle_and_unknown_ones_are_told() {
         events: 5_000,
         ..MarketConfig::new(3, world().now)
     });
-    let recommender = Recommender::new(fold(&records.unwrap().records), Pipeline::new(PipelineConfig::default()));
+    let recommender = Recommender::new(fold(&records.unwrap().records), &Surfaces::default()).unwrap();
     let bare = recommender.similar("item-1", 5, &Unlimited).unwrap();
     assert_eq!((bare.items.len(), &bare.degraded[..]), (0, &[Degraded::NoBundle][..]));
     let unknown = recommender.similar("no such item", 5, &Unlimited).unwrap_err();
@@ -237,9 +259,10 @@ fn a_recent_event_of_an_unknown_type_is_refused_with_its_place() {
     };
     let request = Request { recent: vec![recent("click"), recent("sneeze")], ..Request::of(user_id(1), 5) };
     let World { state, models, now } = world();
-    let pipeline = Pipeline::new(PipelineConfig::default());
+    let pipeline = Pipeline::default();
     let error = pipeline.recommend(state, Some(models), &request, *now, &Unlimited, &mut Scratch::default());
-    assert_eq!(error.unwrap_err().field, "recent[1].event_type");
+    let RecommendError::Invalid(error) = error.unwrap_err() else { panic!("refused for another reason") };
+    assert_eq!(error.field, "recent[1].event_type");
 }
 
 proptest! {

@@ -22,6 +22,7 @@ fn request(n: u32, user: &str) -> ServedRequest {
         erasures: 0,
         state_schema: "schema".to_owned(),
         bundle: None,
+        surface: "home".to_owned(),
         user_id: Some(UserId::parse(user).unwrap()),
         k: 5,
         exclude: Vec::new(),

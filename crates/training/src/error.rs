@@ -2,7 +2,7 @@ use shortlist_embedding::EmbeddingError;
 use shortlist_evaluation::EvaluationError;
 use shortlist_features::FoldError;
 use shortlist_ranking::RankingError;
-use shortlist_recommender::{BundleError, RestoreError};
+use shortlist_recommender::{BundleError, RecommendError, RestoreError};
 use shortlist_retrieval::RetrievalError;
 use shortlist_store::StoreError;
 use shortlist_types::{InvalidInput, LogSeq, Timestamp};
@@ -116,6 +116,9 @@ pub enum TrainingError {
     #[error("evaluation: {0}")]
     Evaluation(#[from] EvaluationError),
     /// A request that training made itself was refused.
+    #[error(transparent)]
+    Recommend(#[from] RecommendError),
+    /// A configuration that an encoder or a surface refused.
     #[error("{0}")]
     Request(#[from] InvalidInput),
     /// A part of the report or the provenance does not serialise.

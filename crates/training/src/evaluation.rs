@@ -33,7 +33,7 @@ pub fn evaluate_store(
     settings: &Settings<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Bundle, Report), TrainingError> {
-    let Settings { events: event_types, pipeline, training: config, seed, .. } = *settings;
+    let Settings { events: event_types, surfaces, training: config, seed, .. } = *settings;
     let log = store.reader()?;
     let registry = store.registry();
     let id = registry.current()?.ok_or(TrainingError::NoBundle)?;
@@ -51,7 +51,7 @@ pub fn evaluate_store(
         from,
         from_time,
         until,
-        pipeline: &Pipeline::new(pipeline.clone()),
+        pipeline: &Pipeline::new(surfaces.home().clone())?,
         models: &bundle.models,
         seed,
     };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use shortlist_recommender::PipelineConfig;
+use shortlist_recommender::SurfaceConfig;
 use shortlist_simulator::{MarketConfig, Marketplace};
 use shortlist_store::{ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig, StoreError};
 use shortlist_types::{Attributes, Event, ItemId, ItemIdx, LogRecord, LogSeq, Timestamp};
@@ -57,7 +57,7 @@ fn make_of(
     let slice = timeline.between(split.ranker_from, split.evaluation_from);
     let draw = Draw { per_user: config.decisions_per_user, max: 1, label_days: None, seed };
     let decision = training_decisions(slice, draw).remove(0);
-    let pipeline = Pipeline::new(PipelineConfig { candidates_share: 0.5, ..PipelineConfig::default() });
+    let pipeline = Pipeline::new(SurfaceConfig { candidates_share: 0.5, ..SurfaceConfig::default() }).unwrap();
     let features = &FeatureSchema::default();
     let setting = Setting {
         store,
@@ -208,6 +208,7 @@ fn served(log_seq: LogSeq, event: &Event, items: &[ItemIdx]) -> ServedRequest {
         erasures: 0,
         state_schema: String::new(),
         bundle: None,
+        surface: "home".to_owned(),
         user_id: Some(event.user_id.clone()),
         k: 10,
         exclude: Vec::new(),

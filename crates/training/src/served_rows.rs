@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use shortlist_features::FeatureState;
 use shortlist_ranking::TrainingRows;
-use shortlist_recommender::{CategoryEncoders, RawRow};
+use shortlist_recommender::{CategoryEncoders, DEFAULT_SURFACE, RawRow};
 use shortlist_store::{ServedReader, ServedRequest};
 use shortlist_types::{ItemIdx, LogRecord, LogSeq, Outcome, RequestId};
 
@@ -100,7 +100,8 @@ impl Join<'_> {
     fn take(&mut self, request: ServedRequest) {
         let setting = self.setting;
         let width = setting.features.width();
-        if request.features.is_empty() {
+        // Rankers are fitted for `home`.
+        if request.features.is_empty() || request.surface != DEFAULT_SURFACE {
             self.left_out.unranked += 1;
             return;
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shortlist_features::FeatureSchema;
-use shortlist_recommender::{CategorySchema, PipelineConfig};
+use shortlist_recommender::{CategorySchema, Surfaces};
 use shortlist_types::EventTypes;
 
 use crate::TrainingConfig;
@@ -12,8 +12,8 @@ use crate::TrainingConfig;
 pub struct Settings<'a> {
     /// How event types are read.
     pub events: &'a Arc<EventTypes>,
-    /// The pipeline that is trained for, and evaluated.
-    pub pipeline: &'a PipelineConfig,
+    /// The surfaces; `home` is trained for, and evaluated.
+    pub surfaces: &'a Surfaces,
     /// The numbers that the ranker reads.
     pub features: &'a FeatureSchema,
     /// The texts that it embeds.

@@ -71,7 +71,7 @@ pub fn audit_skew(
     let mut audit = Audit {
         store,
         log: &log,
-        pipeline: Pipeline::new(settings.pipeline.clone()),
+        pipeline: Pipeline::new(settings.surfaces.home().clone())?,
         state_schema: durable.schema(),
         erasures: store.erasures()?,
         state,

@@ -54,8 +54,7 @@ pub fn train(
     now: Timestamp,
     progress: &mut dyn Progress,
 ) -> Result<Trained, TrainingError> {
-    let Settings { events: event_types, pipeline: pipeline_config, features, categories, training: config, seed } =
-        *settings;
+    let Settings { events: event_types, surfaces, features, categories, training: config, seed } = *settings;
     let log = store.reader()?;
     let head = log.head()?;
     let first = DurableState::new(store.clone(), Arc::clone(event_types)).first()?;
@@ -63,7 +62,7 @@ pub fn train(
     let _pin = store.pin("train", first.log_seq())?;
     let timeline = Timeline::read(&log, head.log_seq, first.clone(), progress)?;
     let split = Split::of(&timeline, head.log_seq, config)?;
-    let pipeline = Pipeline::new(pipeline_config.clone());
+    let pipeline = Pipeline::new(surfaces.home().clone())?;
 
     let outcomes = &config.ranker.event_types(event_types)?;
     let setting = Setting {

@@ -44,6 +44,16 @@ pub const NUMBERS_MAX: usize = 1_024;
 pub const AUDIENCE_MAX: usize = 4_000_000;
 /// Most kinds of users whose wishes are counted per item: those of further ones are not.
 pub const AUDIENCE_ITEM_MAX: usize = 1_024;
+/// Furthest that a page may begin in the order of an answer.
+pub const OFFSET_MAX: usize = 5_000;
+/// Most candidates that a caller proposes; more are refused.
+pub const GIVEN_MAX: usize = 1_000;
+/// Most bytes of a filter expression; a longer one is refused.
+pub const FILTER_BYTES_MAX: usize = 16_384;
+/// Deepest nesting of a filter expression; a deeper one is refused.
+pub const FILTER_DEPTH_MAX: usize = 32;
+/// Most values that a filter expression names; more are refused.
+pub const FILTER_VALUES_MAX: usize = 1_000;
 /// Most features of a ranker; a schema with more is refused.
 pub const FEATURES_MAX: usize = 256;
 /// Most categories of a ranker; a schema with more is refused.

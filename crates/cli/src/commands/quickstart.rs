@@ -1,6 +1,6 @@
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use shortlist_recommender::{Pipeline, Recommender, Request};
+use shortlist_recommender::{Recommender, Request};
 use shortlist_simulator::{EVENTS_DEFAULT, ITEMS_DEFAULT, MarketConfig, Marketplace, Truth, USERS_DEFAULT};
 use shortlist_store::{Store, StoreError};
 use shortlist_training::{Progress, Promote};
@@ -134,7 +134,7 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
 
 /// Prints one user's list and how close all lists come to the best possible ones.
 fn sample(store: &Store, config: &Config, made_of: &MadeOf) -> anyhow::Result<()> {
-    let recommender = Recommender::new(fold_log(store, config)?, Pipeline::new(config.pipeline.clone()));
+    let recommender = Recommender::new(fold_log(store, config)?, &config.surfaces)?;
     recommender.swap(load_current(store)?);
     let user = sample_user(made_of, 0)?;
     let answer = recommender.recommend(&Request::of(user.clone(), K), made_of.until, &Unlimited)?;

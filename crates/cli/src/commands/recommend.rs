@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use anyhow::Context;
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Answer, Pipeline, Recommender, Request};
+use shortlist_recommender::{Answer, Expression, Recommender, Request};
 use shortlist_store::Store;
-use shortlist_types::{ItemIdx, Unlimited, UserId};
+use shortlist_types::{ItemId, ItemIdx, Unlimited, UserId};
 
 use crate::args::RecommendArgs;
 use crate::clock;
@@ -14,10 +16,16 @@ use crate::output;
 pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
     let user = UserId::parse(&args.user).context("--user")?;
-    let request = Request { explain: args.explain, ..Request::of(user, args.k) };
+    let request = Request {
+        surface: args.surface.clone(),
+        item_id: args.item.as_deref().map(ItemId::parse).transpose().context("--item")?,
+        filter: args.filter.as_deref().map(Expression::parse).transpose().context("--filter")?.map(Arc::new),
+        explain: args.explain,
+        ..Request::of(user, args.k)
+    };
     request.check()?;
     let store = Store::open(&args.store.store)?;
-    let recommender = Recommender::new(fold_log(&store, &config)?, Pipeline::new(config.pipeline.clone()));
+    let recommender = Recommender::new(fold_log(&store, &config)?, &config.surfaces)?;
     recommender.swap(load_current(&store)?);
     let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
     if args.json {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use shortlist_features::FeatureState;
 use shortlist_gateway::{Parts, Service};
-use shortlist_recommender::{Bundle, DurableState, Pipeline, Recommender};
+use shortlist_recommender::{Bundle, DurableState, Recommender};
 use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_training::Progress;
 use tokio::net::TcpListener;
@@ -46,7 +46,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
     let served = served_log(&store, config).map(Arc::new);
-    let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, Pipeline::new(config.pipeline.clone())));
+    let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, &config.surfaces)?);
     match load_current(&store) {
         Ok(bundle) => recommender.swap(bundle),
         // Events are still to be taken, and popular items to be shown, while somebody mends it.

@@ -179,9 +179,9 @@ impl Blend {
     /// first; none without such a model.
     ///
     /// **Cost**: one selection among the items that the user's rows name.
-    pub fn neighbors(&self, taste: &Taste, n: usize, keep: &mut dyn FnMut(ItemIdx) -> bool) -> Vec<ItemIdx> {
+    pub fn neighbors(&self, taste: &Taste, n: usize, keep: &mut dyn FnMut(ItemIdx) -> bool) -> Vec<(ItemIdx, f32)> {
         match (&self.item_to_item, &taste.sums) {
-            (Some(model), Some(sums)) => sums.top(model, n, keep).into_iter().map(|(item, _)| item).collect(),
+            (Some(model), Some(sums)) => sums.top(model, n, keep),
             _ => Vec::new(),
         }
     }

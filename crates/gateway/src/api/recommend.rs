@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
-use shortlist_recommender::{Answer, DEFAULT_SURFACE, Explanation, RecentEvent, Request};
-use shortlist_types::{InvalidInput, ItemId, Timestamp, UserId};
+use shortlist_recommender::{Answer, DEFAULT_SURFACE, Explanation, Expression, Page, RecentEvent, Request};
+use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, OFFSET_MAX};
+use shortlist_types::{InvalidInput, ItemId, RequestId, Timestamp, UserId};
 use utoipa::ToSchema;
 
 use super::attribute::{AttributeInput, parse_attributes};
-use super::{Moment, finite_f32, k_of};
+use super::{Moment, finite_f32, k_of, whole_number};
 
 /// Which k items should this user see now?
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -17,8 +19,26 @@ pub struct RecommendRequest {
     /// Who asks; absent for a session that is known by `recent` alone. An unknown user is no error.
     #[schema(min_length = 1, max_length = 128)]
     pub user_id: Option<String>,
-    /// Where the items will be shown. Only `home`, which is also the default.
+    /// Where the items will be shown: a surface of the configuration, such as `home`, which is also the default, or
+    /// `similar-items`.
     pub surface: Option<String>,
+    /// The item that the answer is about, for surfaces that are about one, such as `similar-items`.
+    #[schema(min_length = 1, max_length = 128)]
+    pub item_id: Option<String>,
+    /// What the items must be, by their attributes: `genre in ["Drama", "Crime"] and price < 20 and not adult`.
+    #[schema(max_length = 16_384)]
+    pub filter: Option<String>,
+    /// Items that the caller proposes: candidates beside those that the surface's sources find. Unknown ones are
+    /// passed over.
+    #[serde(default)]
+    #[schema(max_items = 1_000)]
+    pub candidates: Vec<String>,
+    /// The `request_id` of an answer whose next page this is: the order that was decided then, without what may no
+    /// longer be shown. Kept for the latest 10,000 answers.
+    pub request_id: Option<String>,
+    /// Items of that order before this page; `request_id` and `offset` go together.
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 5_000)]
+    pub offset: Option<Number>,
     /// How many items; 10 if absent.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 500)]
     pub k: Option<Number>,
@@ -62,25 +82,48 @@ pub struct RecentBody {
 impl RecommendRequest {
     /// The checked question.
     pub(crate) fn parse(self, now: Timestamp) -> Result<Request, InvalidInput> {
-        if let Some(surface) = self.surface.filter(|surface| surface != DEFAULT_SURFACE) {
-            let reason = format!("unknown surface {surface:?}; known are {DEFAULT_SURFACE}");
-            return Err(InvalidInput::new("surface", reason));
-        }
-        let exclude =
-            self.exclude.iter().enumerate().map(|(i, id)| {
-                ItemId::parse(id).map_err(|error| InvalidInput::new(format!("exclude[{i}]"), error.reason))
-            });
+        let page = page_of(self.request_id.as_deref(), self.offset.as_ref())?;
         let recent = self.recent.into_iter().enumerate();
         let recent = recent.map(|(i, event)| event.parse(now).map_err(|error| error.within(format!("recent[{i}]"))));
         Ok(Request {
+            surface: self.surface.unwrap_or_else(|| DEFAULT_SURFACE.to_owned()),
             user_id: self.user_id.as_deref().map(UserId::parse).transpose()?,
             k: k_of(self.k.as_ref())?,
-            exclude: exclude.collect::<Result<_, _>>()?,
+            item_id: self.item_id.as_deref().map(ItemId::parse).transpose()?,
+            filter: self.filter.as_deref().map(Expression::parse).transpose()?.map(Arc::new),
+            candidates: item_ids("candidates", &self.candidates, GIVEN_MAX)?,
+            page,
+            request_id: None,
+            exclude: item_ids("exclude", &self.exclude, EXCLUDE_MAX)?,
             recent: recent.collect::<Result<_, _>>()?,
             context: parse_attributes("context", self.context)?,
             explain: self.explain,
             keep: false,
         })
+    }
+}
+
+/// The ids of a list; of one that is too long none is looked at.
+fn item_ids(field: &'static str, ids: &[String], most: usize) -> Result<Vec<ItemId>, InvalidInput> {
+    if ids.len() > most {
+        return Err(InvalidInput::new(field, format!("must have at most {most} entries, got {}", ids.len())));
+    }
+    let parse = |(i, id): (usize, &String)| {
+        ItemId::parse(id).map_err(|error| InvalidInput::new(format!("{field}[{i}]"), error.reason))
+    };
+    ids.iter().enumerate().map(parse).collect()
+}
+
+fn page_of(request_id: Option<&str>, offset: Option<&Number>) -> Result<Option<Page>, InvalidInput> {
+    match (request_id, offset) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(InvalidInput::new("offset", "must come with request_id")),
+        (None, Some(_)) => Err(InvalidInput::new("request_id", "must come with offset: of which answer?")),
+        (Some(id), Some(offset)) => {
+            let offset = whole_number("offset", offset, 0, OFFSET_MAX as u64)?;
+            let (request_id, offset) = (RequestId::parse(id)?, usize::try_from(offset).unwrap_or(OFFSET_MAX));
+            Ok(Some(Page { request_id, offset }))
+        }
     }
 }
 
@@ -107,7 +150,7 @@ pub struct RecommendResponse {
     pub bundle: Option<String>,
     /// The state that served: all records of the log up to this one.
     pub log_seq: u64,
-    /// What was less than asked, and why: `no_bundle`, `source_timeout`, `ann_failed`,
+    /// What was less than asked, and why: `no_bundle`, `source_timeout`, `ann_failed`, `value_uncalibrated`,
     /// `ranker_timeout`, `ranker_failed`, `ranker_not_finite`. Empty when all went well.
     #[schema(value_type = Vec<String>)]
     pub degraded: Vec<&'static str>,
@@ -115,8 +158,8 @@ pub struct RecommendResponse {
     /// arrival of the request to the answer.
     #[schema(value_type = BTreeMap<String, f64>)]
     pub timings: BTreeMap<&'static str, f64>,
-    /// What the scores are: `relative`, they order these items and mean nothing else; or `calibrated`,
-    /// beside each stands how likely its item is to be wanted.
+    /// What the scores are: `relative`, they order these items and mean nothing else; `calibrated`,
+    /// beside each stands how likely its item is to be wanted; or `value`, what each is worth by the surface's weights.
     #[schema(value_type = String)]
     pub score_kind: &'static str,
 }
@@ -151,6 +194,9 @@ pub struct SourceView {
     pub source: &'static str,
     /// Place in its list, from 0.
     pub rank: u32,
+    /// What it scored the item by; absent of a source that only orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
 }
 
 /// Why an item stands where it stands.
@@ -188,7 +234,7 @@ impl RecommendResponse {
             sources: item
                 .sources
                 .iter()
-                .map(|hit| SourceView { source: hit.source.0, rank: count(hit.rank) })
+                .map(|hit| SourceView { source: hit.source.0, rank: count(hit.rank), score: hit.score })
                 .collect(),
             explanation: item.explanation.as_ref().map(ExplanationView::from),
         });

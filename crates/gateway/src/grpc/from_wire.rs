@@ -9,7 +9,21 @@ use shortlist_types::InvalidInput;
 use crate::api::{AttributeInput, EventBody, ItemBody, Moment, RecentBody, RecommendRequest, SimilarRequest, UserBody};
 
 pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendRequest, InvalidInput> {
-    let v1::RecommendRequest { user_id, surface, k, exclude, recent, deadline_ms, explain, context } = message;
+    let v1::RecommendRequest {
+        user_id,
+        surface,
+        k,
+        exclude,
+        recent,
+        deadline_ms,
+        explain,
+        context,
+        item_id,
+        filter,
+        candidates,
+        request_id,
+        offset,
+    } = message;
     let recent = recent.into_iter().enumerate().map(|(i, event)| {
         let value = event.value.map(|value| number("value", value)).transpose();
         Ok(RecentBody {
@@ -22,6 +36,11 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
     Ok(RecommendRequest {
         user_id,
         surface,
+        item_id,
+        filter,
+        candidates,
+        request_id,
+        offset: offset.map(Number::from),
         k: k.map(Number::from),
         exclude,
         recent: recent.collect::<Result<_, InvalidInput>>()?,

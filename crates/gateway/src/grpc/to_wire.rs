@@ -25,7 +25,8 @@ pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
 
 fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {
     let RecommendedItemView { item_id, score, probabilities, rank, sources, explanation } = item;
-    let sources = sources.iter().map(|hit| v1::SourceHit { source: hit.source.to_owned(), rank: hit.rank });
+    let sources =
+        sources.iter().map(|hit| v1::SourceHit { source: hit.source.to_owned(), rank: hit.rank, score: hit.score });
     v1::RecommendedItem {
         item_id,
         score,

@@ -1,7 +1,8 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, histogram};
-use shortlist_recommender::{Request, Served};
+use shortlist_recommender::{DEFAULT_SURFACE, Request, Served};
 use shortlist_types::{ItemId, RequestId};
 
 use super::Service;
@@ -13,25 +14,27 @@ use crate::metric::{DEGRADED, STAGE_SECONDS};
 impl Service {
     /// Which k items should this user see now?
     pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
-        let patience = call.patience(request.deadline_ms.as_ref(), self.default_timeout)?;
         let recommender = Arc::clone(&self.parts.recommender);
+        let surface = recommender.surface(request.surface.as_deref().unwrap_or(DEFAULT_SURFACE))?;
+        let default = surface.deadline_ms.map_or(self.default_timeout, Duration::from_millis);
+        let patience = call.patience(request.deadline_ms.as_ref(), default)?;
         let served = self.parts.served.clone().filter(|served| served.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
         let work = move |call: Call| {
             let received = call.received;
             let queue = received.at.elapsed();
-            let request = Request { keep: served.is_some(), ..request.parse(received.now)? };
+            let request_id = RequestId::parse(&received.request_id.to_string())?;
+            let request = request.parse(received.now)?;
+            let request = Request { keep: served.is_some(), request_id: Some(request_id.clone()), ..request };
             let mut answer = recommender.recommend(&request, received.now, &patience.budget())?;
             if let Some(served) = served {
-                let request_id = RequestId::parse(&received.request_id.to_string())?;
                 let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
                 kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
             }
             for timing in &answer.timings {
                 histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
             }
-            let request_id = received.request_id.to_string();
-            Ok(RecommendResponse::new(request_id, &answer, queue, received.at.elapsed()))
+            Ok(RecommendResponse::new(request_id.to_string(), &answer, queue, received.at.elapsed()))
         };
         let response = self.work(call, patience, work).await?;
         tell_degraded(&response.degraded);

@@ -12,7 +12,18 @@ fn bad_questions_are_refused_with_the_field_and_its_range() {
         (r#"{"k":-5}"#, "k", "k: must be a whole number from 1 to 500, got -5"),
         (r#"{"k":99999999999999999999999}"#, "k", "k: must be a whole number from 1 to 500, got 1e+23"),
         (r#"{"k":"ten"}"#, "k", r#"k: invalid type: string "ten", expected a JSON number at line 1 column 10"#),
-        (r#"{"surface":"cart"}"#, "surface", r#"surface: unknown surface "cart"; known are home"#),
+        (r#"{"surface":"cart"}"#, "surface", r#"surface: unknown surface "cart"; known are home, similar-items"#),
+        (r#"{"surface":"similar-items"}"#, "item_id", "item_id: is needed: the surface is about an item"),
+        (r#"{"item_id":"i1"}"#, "item_id", "item_id: says nothing to a surface that is about its user"),
+        (r#"{"filter":"price <"}"#, "filter", "filter: expected a number at character 8, got the end"),
+        (
+            r#"{"candidates":["a","\u0000"]}"#,
+            "candidates[1]",
+            "candidates[1]: must not contain control or format characters, got U+0000",
+        ),
+        (r#"{"offset":10}"#, "request_id", "request_id: must come with offset: of which answer?"),
+        (r#"{"request_id":"x"}"#, "offset", "offset: must come with request_id"),
+        (r#"{"request_id":"x","offset":5001}"#, "offset", "offset: must be a whole number from 0 to 5000, got 5001"),
         (r#"{"deadline_ms":10001}"#, "deadline_ms", "deadline_ms: must be a whole number from 1 to 10000, got 10001"),
         (r#"{"user_id":""}"#, "user_id", "user_id: must not be empty"),
         (r#"{"exclude":["a",""]}"#, "exclude[1]", "exclude[1]: must not be empty"),
@@ -34,6 +45,12 @@ fn bad_questions_are_refused_with_the_field_and_its_range() {
     let ids = |n: usize| (0..n).map(|i| format!("i{i}")).collect::<Vec<_>>();
     let (_, field, _) = server.post("/v1/recommend", &json!({"exclude": ids(10_001)})).problem(400);
     assert_eq!(field.as_deref(), Some("exclude"));
+    let (_, field, _) = server.post("/v1/recommend", &json!({"candidates": ids(1_001)})).problem(400);
+    assert_eq!(field.as_deref(), Some("candidates"));
+    let unknown = json!({"surface": "similar-items", "item_id": "nothing"});
+    assert_eq!(server.post("/v1/recommend", &unknown).problem(404).0, "item_not_found");
+    let page = json!({"request_id": "never", "offset": 10});
+    assert_eq!(server.post("/v1/recommend", &page).problem(404).0, "page_not_found");
     let (_, field, _) = server.post("/v1/similar", &json!({"item_id": "a", "k": 501})).problem(400);
     assert_eq!(field.as_deref(), Some("k"));
     for (query, field) in [("k=0", "k"), ("k=ten", "k"), ("kk=1", "query"), ("k=1&k=2", "query")] {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shortlist_features::FeatureState;
 use shortlist_gateway::{GatewayConfig, Parts, Service};
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
-use shortlist_recommender::{DurableState, Pipeline, PipelineConfig, Recommender};
+use shortlist_recommender::{DurableState, Recommender, Surfaces};
 use shortlist_store::{Apply, LogWriter, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -44,8 +44,7 @@ impl TestServer {
     pub(crate) fn start_with(config: GatewayConfig, mut before_apply: BeforeApply) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open_or_create(dir.path()).unwrap();
-        let pipeline = Pipeline::new(PipelineConfig::default());
-        let recommender = Arc::new(Recommender::new(FeatureState::new(Arc::default()), pipeline));
+        let recommender = Arc::new(Recommender::new(FeatureState::new(Arc::default()), &Surfaces::default()).unwrap());
         let applied_to = Arc::clone(&recommender);
         let apply: Apply = Box::new(move |records| {
             before_apply();

@@ -6,7 +6,7 @@ use shortlist_ranking::Ids;
 use shortlist_types::{EventTypes, Item, ItemIdx, LogRecord, LogSeq, Timestamp, User, UserId};
 
 use super::*;
-use crate::{Request, RequestContext};
+use crate::{About, Request, RequestContext};
 
 fn schema(json: &str) -> Result<CategorySchema, serde_json::Error> {
     serde_json::from_str(json)
@@ -31,7 +31,8 @@ fn request(device: Option<&str>) -> Request {
 }
 
 fn context<'a>(state: &'a FeatureState, request: &Request) -> RequestContext<'a> {
-    RequestContext::gather(state, None, &[], request, Timestamp::EPOCH, &mut TasteScratch::default()).unwrap()
+    RequestContext::gather(state, None, About::User, &[], request, Timestamp::EPOCH, &mut TasteScratch::default())
+        .unwrap()
 }
 
 /// Items with a genre, several, none, one of the wrong type; prices that are there and not.

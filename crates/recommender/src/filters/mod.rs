@@ -1,7 +1,10 @@
 //! Filters: what may be shown. Pure, cannot fail, and asked before and during retrieval, so that a
 //! strict filter still leaves a full list.
 
+mod asked;
 mod excluded;
+mod expression;
+mod safety;
 mod seen;
 mod unavailable;
 
@@ -9,7 +12,11 @@ use shortlist_types::ItemIdx;
 
 use crate::{RequestContext, StageName};
 
+pub(crate) use asked::{Asked, Standing};
 pub(crate) use excluded::Excluded;
+pub(crate) use expression::AllowSet;
+pub use expression::Expression;
+pub(crate) use safety::Safety;
 pub(crate) use seen::Seen;
 pub(crate) use unavailable::Unavailable;
 

@@ -2,17 +2,18 @@ use shortlist_retrieval::{Allowed, SearchParams};
 use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
-use crate::{Degraded, RequestContext, Scratch, StageName};
+use crate::{Degraded, RequestContext, Scratch, SourceKind, StageName};
 
 /// Items whose joined vectors have the greatest inner product with the user's.
 #[derive(Debug)]
 pub(crate) struct Ann {
-    pub(crate) ef_search: usize,
+    /// How hard the search tries.
+    pub(crate) effort: usize,
 }
 
 impl Source for Ann {
     fn name(&self) -> StageName {
-        StageName("ann")
+        StageName(SourceKind::Ann.name())
     }
 
     fn propose(
@@ -26,17 +27,20 @@ impl Source for Ann {
         let query = request.taste.as_ref().and_then(|taste| taste.query.as_ref());
         let Some((space, query)) = space.zip(query) else { return Proposed::default() };
         let eligible = |item: ItemIdx| request.is_eligible(item);
-        let params = SearchParams::new(quota, self.ef_search);
-        let allowed = Allowed::Predicate(&eligible);
+        let params = SearchParams::new(quota, self.effort);
+        // A few items are a set, which the search may scan; of many it asks as it meets them.
+        let few = request.few_eligible();
+        let allowed = few.as_ref().map_or(Allowed::Predicate(&eligible), Allowed::Set);
         match space.search(query.as_slice(), params, allowed, budget, &mut scratch.search) {
             Ok(found) => Proposed {
                 items: found.neighbors.iter().map(|neighbor| neighbor.item).collect(),
+                scores: found.neighbors.iter().map(|neighbor| neighbor.score.get()).collect(),
                 degraded: (!found.complete).then_some(Degraded::SourceTimeout),
             },
             // The bundle was checked when it was loaded: vector and index have the same dimensions.
             Err(error) => {
                 tracing::error!(%error, "neighbour search refused the user's vector");
-                Proposed { items: Vec::new(), degraded: Some(Degraded::AnnFailed) }
+                Proposed { degraded: Some(Degraded::AnnFailed), ..Proposed::default() }
             }
         }
     }

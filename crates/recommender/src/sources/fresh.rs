@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
-use crate::{RequestContext, Scratch, StageName};
+use crate::{RequestContext, Scratch, SourceKind, StageName};
 
 /// Items that appeared lately: they have too few events to be popular, and a vector that was guessed from
 /// their attributes at best, and would hardly be seen otherwise. First come those that suit the user's
@@ -20,7 +20,7 @@ const SCORED: usize = 64;
 
 impl Source for Fresh {
     fn name(&self) -> StageName {
-        StageName("fresh")
+        StageName(SourceKind::Fresh.name())
     }
 
     fn propose(

@@ -1,7 +1,7 @@
 use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
-use crate::{RequestContext, Scratch, StageName};
+use crate::{RequestContext, Scratch, SourceKind, StageName};
 
 /// Items that go along with what the user took up, by the item-to-item model.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(crate) struct ItemToItem;
 
 impl Source for ItemToItem {
     fn name(&self) -> StageName {
-        StageName("item_to_item")
+        StageName(SourceKind::ItemToItem.name())
     }
 
     fn propose(
@@ -21,6 +21,7 @@ impl Source for ItemToItem {
     ) -> Proposed {
         let (Some(models), Some(taste)) = (request.models, &request.taste) else { return Proposed::default() };
         let mut eligible = |item: ItemIdx| request.is_eligible(item);
-        Proposed { items: models.blend.neighbors(taste, quota, &mut eligible), degraded: None }
+        let (items, scores) = models.blend.neighbors(taste, quota, &mut eligible).into_iter().unzip();
+        Proposed { items, scores, degraded: None }
     }
 }

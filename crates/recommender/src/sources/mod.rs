@@ -2,8 +2,10 @@
 
 mod ann;
 mod fresh;
+mod given;
 mod item_to_item;
 mod popular;
+mod trending;
 
 use shortlist_types::{Budget, ItemIdx};
 
@@ -11,8 +13,10 @@ use crate::{Degraded, RequestContext, Scratch, StageName};
 
 pub(crate) use ann::Ann;
 pub(crate) use fresh::Fresh;
+pub(crate) use given::Given;
 pub(crate) use item_to_item::ItemToItem;
 pub(crate) use popular::Popular;
+pub(crate) use trending::{Trending, TrendingAlike};
 
 /// Produces candidates for one request.
 pub trait Source: Send + Sync {
@@ -29,10 +33,12 @@ pub trait Source: Send + Sync {
 }
 
 /// What a source proposes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Proposed {
     /// Items, best first.
     pub items: Vec<ItemIdx>,
+    /// What it scored each by; empty of a source that only orders.
+    pub scores: Vec<f32>,
     /// Whether it found less than it should have, and why.
     pub degraded: Option<Degraded>,
 }
@@ -40,6 +46,6 @@ pub struct Proposed {
 impl Proposed {
     /// The first `quota` of `items`, all of them looked for.
     pub(crate) fn all(items: impl Iterator<Item = ItemIdx>, quota: usize) -> Self {
-        Self { items: items.take(quota).collect(), degraded: None }
+        Self { items: items.take(quota).collect(), scores: Vec::new(), degraded: None }
     }
 }

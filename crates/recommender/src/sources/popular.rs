@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use shortlist_types::{Budget, ItemIdx};
 
 use super::{Proposed, Source};
-use crate::{Degraded, RequestContext, Scratch, StageName};
+use crate::{Degraded, RequestContext, Scratch, SourceKind, StageName};
 
 /// Items that many users wanted lately. When a user has had the whole board, the rest of the
 /// catalogue follows in order of number, so that a list is short only when nothing is left.
@@ -15,7 +15,7 @@ const LOOKED_AT: usize = 1_024;
 
 impl Source for Popular {
     fn name(&self) -> StageName {
-        StageName("popular")
+        StageName(SourceKind::Popular.name())
     }
 
     fn propose(
@@ -28,7 +28,12 @@ impl Source for Popular {
         let board = request.state.popular().filter(|item| request.is_eligible(*item));
         let mut proposed = Proposed::all(board, quota);
         let taken: HashSet<ItemIdx> = proposed.items.iter().copied().collect();
-        for (place, (item, _)) in request.state.catalog().iter().enumerate() {
+        // Where a filter leaves a known set, nothing else need be looked at.
+        let everything: Box<dyn Iterator<Item = ItemIdx>> = match request.allowed_items() {
+            Some(items) => Box::new(items.iter().map(ItemIdx)),
+            None => Box::new(request.state.catalog().iter().map(|(item, _)| item)),
+        };
+        for (place, item) in everything.enumerate() {
             if proposed.items.len() >= quota {
                 break;
             }

@@ -20,7 +20,7 @@ pub(crate) const FILE: &str = "served.db";
 const APPLICATION_ID: i32 = 0x7368_7376;
 /// The format that this release writes and reads. It changes with [`ServedRequest`]; rows of an older one are
 /// given up: they were made by features that are computed no more.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 const SCHEMA: &str = include_str!("schema.sql");
 
 fn path_of(dir: &Path) -> PathBuf {

@@ -19,6 +19,8 @@ pub struct ServedRequest {
     pub state_schema: String,
     /// The bundle that served, if there was one.
     pub bundle: Option<BundleId>,
+    /// The surface that they were shown on.
+    pub surface: String,
     /// Who asked; none for a session that is known by `recent` alone.
     pub user_id: Option<UserId>,
     /// How many items.

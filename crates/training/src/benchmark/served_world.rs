@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use shortlist_features::FeatureState;
 use shortlist_import::Benchmark;
-use shortlist_recommender::{Models, Pipeline, PipelineConfig, Request, Retrieved, Scratch};
+use shortlist_recommender::{Models, Pipeline, RecommendError, Request, Retrieved, Scratch};
 use shortlist_types::limits::K_MAX;
 use shortlist_types::{
-    Attributes, Event, EventType, EventTypes, InvalidInput, Item, LogRecord, LogSeq, Signal, Timestamp, Unlimited,
+    Attributes, Event, EventType, EventTypes, Item, LogRecord, LogSeq, Signal, Timestamp, Unlimited,
 };
 
 use crate::{Progress, TrainingError};
@@ -64,7 +64,7 @@ impl<'a> ServedWorld<'a> {
             }
         }
         progress.end(&format!("{} users, {} items", benchmark.users.len(), benchmark.items.len()));
-        let pipeline = Pipeline::new(PipelineConfig::default());
+        let pipeline = Pipeline::default();
         Ok(Self { benchmark, state, pipeline, now: begin.plus_seconds(1) })
     }
 
@@ -75,7 +75,7 @@ impl<'a> ServedWorld<'a> {
         user: u32,
         k: usize,
         scratch: &mut Scratch,
-    ) -> Result<Retrieved<'b>, InvalidInput> {
+    ) -> Result<Retrieved<'b>, RecommendError> {
         let request = Request::of(self.benchmark.users[user as usize].clone(), k.min(K_MAX));
         self.pipeline.retrieve(&self.state, Some(models), &request, self.now, &Unlimited, scratch)
     }

@@ -85,7 +85,7 @@ pub fn evaluate_cold_start(
         world.apply(&put)?;
         models.follow(&world.state, &put, &mut world.encoder);
     }
-    let pipeline = Pipeline::new(settings.pipeline.clone());
+    let pipeline = Pipeline::new(settings.surfaces.home().clone())?;
     let asked = Asked {
         all: &all,
         hidden: &hidden,

@@ -1,0 +1,15 @@
+//! Surfaces: the places where items are shown. Each is a table of the configuration that says where candidates come
+//! from, what may be shown, and what orders it.
+
+mod filter_config;
+mod source_config;
+mod surface_config;
+mod surfaces;
+mod value;
+
+pub use filter_config::FilterConfig;
+pub use source_config::{SourceConfig, SourceKind};
+pub(crate) use surface_config::portion;
+pub use surface_config::{About, RankBy, SurfaceConfig};
+pub use surfaces::Surfaces;
+pub(crate) use value::ValueModel;
