@@ -48,14 +48,33 @@ impl Patience {
         Deadline::after((self.timeout - self.timeout / 10).saturating_sub(self.received.at.elapsed()))
     }
 
+    /// Waits for an answer until the caller's deadline itself, for a caller that can be told something else then; none
+    /// if it has not come.
+    pub(crate) async fn wait_until_deadline<T>(
+        &self,
+        answer: &mut oneshot::Receiver<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let last = self.limit.min(self.timeout);
+        match timeout_at(Instant::from_std(self.received.at + last), answer).await {
+            Ok(Ok(answer)) => Ok(Some(answer)),
+            Ok(Err(_)) => Err(ApiError::Internal),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Waits for an answer until it would come too late.
     pub(crate) async fn wait<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, ApiError> {
         match timeout_at(Instant::from_std(self.received.at + self.limit), answer).await {
             Ok(Ok(answer)) => Ok(answer),
             // Whoever owed the answer is gone without one.
             Ok(Err(_)) => Err(ApiError::Internal),
-            Err(_) => Err(ApiError::DeadlineExceeded { timeout_ms: self.timeout.as_millis() }),
+            Err(_) => Err(self.too_late()),
         }
+    }
+
+    /// That there was no answer in time.
+    pub(crate) fn too_late(&self) -> ApiError {
+        ApiError::DeadlineExceeded { timeout_ms: self.timeout.as_millis() }
     }
 }
 

@@ -3,7 +3,7 @@
 pub enum GatewayError {
     /// The system gives no threads for the pool.
     #[error("the worker pool could not start: {0}")]
-    Workers(#[from] rayon::ThreadPoolBuildError),
+    Workers(std::io::Error),
     /// Metrics are installed once per process.
     #[error("the metrics could not be installed: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),

@@ -9,6 +9,11 @@ pub(crate) const K_DEFAULT: usize = 10;
 pub(crate) const CONCURRENCY_MAX: usize = 65_536;
 /// Most threads that a config may ask for.
 pub(crate) const THREADS_MAX: usize = 1_024;
+/// Threads whose work did not come back and that others replaced; further work that does not come back keeps its thread.
+pub(crate) const REPLACED_MAX: usize = 8;
+/// Share of the default deadline that a request may have to wait for a thread; one that would wait longer is refused
+/// with 429, since its answer would come too late.
+pub(crate) const WAIT_SHARE_MAX: f64 = 0.4;
 /// Connections held at once; further ones wait in the listener's backlog.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Concurrent requests on one HTTP/2 connection; the client holds further ones back.

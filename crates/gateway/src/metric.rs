@@ -11,6 +11,12 @@ pub(crate) const REQUESTS: &str = "shortlist_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "shortlist_request_seconds";
 /// Time in one stage of a recommendation, by stage.
 pub(crate) const STAGE_SECONDS: &str = "shortlist_stage_seconds";
+/// Requests answered without a stage that did not come back, by stage.
+pub(crate) const LEFT_BEHIND: &str = "shortlist_stages_left_behind_total";
+/// Requests that wait for a thread.
+pub(crate) const WAITING: &str = "shortlist_requests_waiting";
+/// Part of the usual work that a request does, 1 unless the service is busy.
+pub(crate) const EFFORT: &str = "shortlist_effort";
 /// Answers that were less than asked, by reason.
 pub(crate) const DEGRADED: &str = "shortlist_degraded_total";
 /// Events by result: `accepted`, `duplicate`, `refused`.
@@ -42,6 +48,9 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time from the head of a request to its answer, by method.");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time in one stage of a recommendation, by stage.");
     describe_counter!(DEGRADED, "Answers that were less than asked, by reason.");
+    describe_counter!(LEFT_BEHIND, "Requests answered without a stage that did not come back, by stage.");
+    describe_gauge!(WAITING, "Requests that wait for a thread.");
+    describe_gauge!(EFFORT, "Part of the usual work that a request does, 1 unless the service is busy.");
     describe_counter!(EVENTS, "Events by result: accepted, duplicate, refused.");
     describe_gauge!(INGEST_HEALTHY, "1 while the log takes records.");
     describe_gauge!(LOG_SEQ, "Last record of the log that the state holds.");

@@ -22,7 +22,7 @@ use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT,
     SHUTDOWN_GRACE, STREAMS_MAX, UPKEEP_INTERVAL,
 };
-use crate::metric::{INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED};
+use crate::metric::{EFFORT, INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED, WAITING};
 use crate::{GatewayError, Service, grpc, observe, rest};
 
 /// Serves REST and gRPC on one listener until `shutdown` is ready; then answers what is running,
@@ -142,6 +142,8 @@ async fn keep_up(service: &Service, metrics: &PrometheusHandle, health: &HealthR
     gauge!(INGEST_HEALTHY).set(if readiness.reasons.contains(&"ingest_off") { 0.0 } else { 1.0 });
     counter!(SERVED_DROPPED).absolute(service.served_dropped());
     gauge!(LOG_SEQ).set(readiness.log_seq as f64);
+    gauge!(WAITING).set(service.waiting() as f64);
+    gauge!(EFFORT).set(service.effort());
     let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };
     for name in ["", grpc::SERVICE_NAME] {
         health.set_service_status(name, status).await;

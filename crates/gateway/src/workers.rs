@@ -1,21 +1,90 @@
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use crate::GatewayError;
 use crate::api_error::ApiError;
+use crate::limits::REPLACED_MAX;
 
-/// Threads that compute answers, beside the I/O threads of the runtime.
+/// Weight of one piece of work in the mean time of them.
+const WEIGHT: f64 = 0.05;
+
+/// Threads that compute answers, beside the I/O threads of the runtime: one queue, in the order of the calls.
+///
+/// Work that does not come back can be left behind: another thread takes its place, and its own ends when it does.
 pub(crate) struct Workers {
-    pool: ThreadPool,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    threads: usize,
+    /// Threads whose work was left behind and who were replaced.
+    replaced: AtomicUsize,
+    /// Mean time that work takes, in nanoseconds, the latest counting most.
+    work_nanos: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    work: VecDeque<Box<dyn FnOnce() -> Ended + Send>>,
+    closed: bool,
+}
+
+/// What a thread does after a piece of work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Nobody waited for it.
+    Skipped,
+    Done,
+    /// Somebody else has taken the thread's place.
+    LeftBehind,
+}
+
+/// Work that was handed in.
+pub(crate) struct Pending<T> {
+    answer: oneshot::Receiver<Result<T, ApiError>>,
+    place: Place,
+}
+
+/// Where a piece of work is, and the means to leave it behind.
+#[derive(Clone)]
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    state: Arc<Mutex<WorkState>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WorkState {
+    Waiting,
+    Running,
+    LeftBehind,
+    Replaced,
+    Done,
 }
 
 impl Workers {
     /// Starts `threads` threads, or one per core for 0.
     pub(crate) fn start(threads: usize) -> Result<Self, GatewayError> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("worker-{i}")).build()?;
-        Ok(Self { pool })
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { cores() } else { threads };
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            threads,
+            replaced: AtomicUsize::new(0),
+            work_nanos: AtomicU64::new(0),
+        });
+        for number in 0..threads {
+            Shared::spawn(&shared, &format!("worker-{number}")).map_err(GatewayError::Workers)?;
+        }
+        Ok(Self { shared })
     }
 
     /// Runs `work` when a thread is free, in the order of the calls. Work whose receiver is gone by
@@ -23,12 +92,14 @@ impl Workers {
     pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, ApiError>> {
-        let (sender, receiver) = oneshot::channel();
+    ) -> Pending<T> {
+        let (sender, answer) = oneshot::channel();
         let span = tracing::Span::current();
-        self.pool.spawn_fifo(move || {
-            if sender.is_closed() {
-                return;
+        let place = Place { shared: Arc::clone(&self.shared), state: Arc::new(Mutex::new(WorkState::Waiting)) };
+        let own = place.clone();
+        let work = move || {
+            if sender.is_closed() || !own.begin() {
+                return Ended::Skipped;
             }
             let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
                 let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
@@ -38,39 +109,204 @@ impl Workers {
             });
             // The caller may have left meanwhile; then nobody needs the answer.
             drop(sender.send(result));
-        });
-        receiver
+            own.end()
+        };
+        self.shared.queue.lock().work.push_back(Box::new(work));
+        self.shared.ready.notify_one();
+        Pending { answer, place }
+    }
+
+    /// About how long work that is handed in now will wait for a thread.
+    pub(crate) fn expected_wait(&self) -> Duration {
+        let waiting = self.waiting() as u64;
+        let nanos = self.shared.work_nanos.load(Ordering::Relaxed).saturating_mul(waiting);
+        Duration::from_nanos(nanos / self.shared.threads.max(1) as u64)
+    }
+
+    /// Work that waits for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.queue.lock().work.len()
+    }
+}
+
+impl Drop for Workers {
+    /// What waits is still done; then the threads end.
+    fn drop(&mut self) {
+        self.shared.queue.lock().closed = true;
+        self.shared.ready.notify_all();
+    }
+}
+
+impl Shared {
+    fn spawn(shared: &Arc<Self>, name: &str) -> std::io::Result<()> {
+        let own = Arc::clone(shared);
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || own.work()).map(drop)
+    }
+
+    fn work(&self) {
+        while let Some(work) = self.next() {
+            let started = Instant::now();
+            match work() {
+                Ended::Skipped => {}
+                Ended::Done => self.took(started.elapsed()),
+                Ended::LeftBehind => {
+                    self.replaced.fetch_sub(1, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Box<dyn FnOnce() -> Ended + Send>> {
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(work) = queue.work.pop_front() {
+                return Some(work);
+            }
+            if queue.closed {
+                return None;
+            }
+            self.ready.wait(&mut queue);
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // nanoseconds
+    fn took(&self, elapsed: Duration) {
+        let mean = self.work_nanos.load(Ordering::Relaxed) as f64;
+        let moved =
+            if mean > 0.0 { mean + WEIGHT * (elapsed.as_nanos() as f64 - mean) } else { elapsed.as_nanos() as f64 };
+        self.work_nanos.store(moved as u64, Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        let waits = *state == WorkState::Waiting;
+        if waits {
+            *state = WorkState::Running;
+        }
+        waits
+    }
+
+    fn end(&self) -> Ended {
+        match std::mem::replace(&mut *self.state.lock(), WorkState::Done) {
+            WorkState::Replaced => Ended::LeftBehind,
+            WorkState::Waiting | WorkState::Running | WorkState::LeftBehind | WorkState::Done => Ended::Done,
+        }
+    }
+
+    /// Nobody waits for the work any more. If it runs, another thread takes the place of its own, as long as there are
+    /// not too many of those.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state.lock();
+        if *state != WorkState::Running {
+            return;
+        }
+        *state = WorkState::LeftBehind;
+        let replaced = &self.shared.replaced;
+        let taken =
+            replaced.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < REPLACED_MAX).then_some(n + 1));
+        let Ok(number) = taken else {
+            tracing::error!(REPLACED_MAX, "too much work does not come back: no thread takes its place");
+            return;
+        };
+        match Shared::spawn(&self.shared, &format!("worker-again-{number}")) {
+            Ok(()) => *state = WorkState::Replaced,
+            Err(error) => {
+                tracing::error!(%error, "no thread takes the place of one that does not come back");
+                replaced.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<T> Pending<T> {
+    /// What to wait for, and what to leave behind if it does not come.
+    pub(crate) fn parts(self) -> (oneshot::Receiver<Result<T, ApiError>>, Place) {
+        (self.answer, self.place)
+    }
+
+    /// What to wait for.
+    pub(crate) fn answer(self) -> oneshot::Receiver<Result<T, ApiError>> {
+        self.answer
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
-    fn a_panic_is_the_callers_error_and_the_pool_goes_on() {
+    fn a_panic_is_the_callers_error_and_the_threads_go_on() {
         let workers = Workers::start(1).unwrap();
         let broken = workers.run::<()>(|| panic!("a bad day"));
-        assert_eq!(broken.blocking_recv().unwrap(), Err(ApiError::Internal));
-        assert_eq!(workers.run(|| Ok(7)).blocking_recv().unwrap(), Ok(7));
+        assert_eq!(broken.answer().blocking_recv().unwrap(), Err(ApiError::Internal));
+        assert_eq!(workers.run(|| Ok(7)).answer().blocking_recv().unwrap(), Ok(7));
+    }
+
+    /// Work that lasts until it is released, and that it has begun.
+    fn stuck(workers: &Workers) -> (Pending<()>, mpsc::Sender<()>) {
+        let (release, gate) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let pending = workers.run(move || {
+            begun.send(()).unwrap();
+            let _ = gate.recv();
+            Ok(())
+        });
+        has_begun.recv().unwrap();
+        (pending, release)
     }
 
     #[test]
     fn work_whose_caller_left_is_skipped() {
         let workers = Workers::start(1).unwrap();
-        let (release, gate) = std::sync::mpsc::channel::<()>();
-        let first = workers.run(move || {
-            gate.recv().unwrap();
-            Ok(())
-        });
-        let (ran, has_run) = std::sync::mpsc::channel();
+        let (first, release) = stuck(&workers);
+        let (ran, has_run) = mpsc::channel();
         drop(workers.run(move || {
             ran.send(()).unwrap();
             Ok(())
         }));
+        assert_eq!(workers.waiting(), 1);
         release.send(()).unwrap();
-        first.blocking_recv().unwrap().unwrap();
-        workers.run(|| Ok(())).blocking_recv().unwrap().unwrap();
+        first.answer().blocking_recv().unwrap().unwrap();
+        workers.run(|| Ok(())).answer().blocking_recv().unwrap().unwrap();
         assert!(has_run.try_recv().is_err());
+    }
+
+    #[test]
+    fn work_that_does_not_come_back_is_replaced_a_few_times_at_most() {
+        let workers = Workers::start(1).unwrap();
+        let mut held = Vec::new();
+        for _ in 0..REPLACED_MAX {
+            let (pending, release) = stuck(&workers);
+            let (answer, place) = pending.parts();
+            place.leave();
+            place.leave();
+            held.push((answer, release));
+            assert_eq!(workers.run(|| Ok(7)).answer().blocking_recv().unwrap(), Ok(7), "nobody took the place");
+        }
+        let (pending, release) = stuck(&workers);
+        let (last, place) = pending.parts();
+        place.leave();
+        let waits = workers.run(|| Ok(8));
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!((workers.waiting(), workers.shared.replaced.load(Ordering::Relaxed)), (1, REPLACED_MAX));
+        // What comes back at last is heard by whoever still listens, and its thread ends.
+        release.send(()).unwrap();
+        last.blocking_recv().unwrap().unwrap();
+        assert_eq!(waits.answer().blocking_recv().unwrap(), Ok(8));
+        for (answer, release) in held {
+            release.send(()).unwrap();
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        let end = Instant::now() + Duration::from_secs(20);
+        while workers.shared.replaced.load(Ordering::Relaxed) > 0 && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        assert_eq!(workers.shared.replaced.load(Ordering::Relaxed), 0);
+        assert_eq!(workers.run(|| Ok(9)).answer().blocking_recv().unwrap(), Ok(9));
     }
 }

@@ -106,16 +106,22 @@ pub enum Degraded {
     NoBundle,
     /// The bundle has no vector for the item asked about: it is newer than the bundle.
     ItemNotInBundle,
-    /// A source ended early: the others fill its place.
+    /// A source ended early, or did not come back: the others fill its place.
     SourceTimeout,
+    /// A source did not come back for the requests before, and was left out.
+    SourceSkipped,
     /// The neighbour search failed: the other sources fill its place.
     AnnFailed,
     /// The surface's value needs probabilities that the ranker does not tell: ordered by how much is wanted.
     ValueUncalibrated,
-    /// The ranker ended early: retrieval order.
+    /// The ranker ended early, or did not come back: retrieval order.
     RankerTimeout,
+    /// The ranker did not come back for the requests before, and was left out: retrieval order.
+    RankerSkipped,
     /// The ranker failed: retrieval order.
     RankerFailed,
+    /// The service is busy: fewer candidates, looked for less hard.
+    Brownout,
     /// The ranker gave scores that are not finite; those items stand last.
     RankerNotFinite,
 }
@@ -127,10 +133,13 @@ impl Degraded {
             Self::NoBundle => "no_bundle",
             Self::ItemNotInBundle => "item_not_in_bundle",
             Self::SourceTimeout => "source_timeout",
+            Self::SourceSkipped => "source_skipped",
             Self::AnnFailed => "ann_failed",
             Self::ValueUncalibrated => "value_uncalibrated",
             Self::RankerTimeout => "ranker_timeout",
+            Self::RankerSkipped => "ranker_skipped",
             Self::RankerFailed => "ranker_failed",
+            Self::Brownout => "brownout",
             Self::RankerNotFinite => "ranker_not_finite",
         }
     }

@@ -16,14 +16,16 @@ impl Deadline {
     pub fn remaining(&self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
+
+    /// The share of the remaining time that one stage may use.
+    #[must_use]
+    pub fn part(&self, share: f64) -> Self {
+        Self::after(self.remaining().mul_f64(share.clamp(0.0, 1.0)))
+    }
 }
 
 impl Budget for Deadline {
     fn exhausted(&self) -> bool {
         Instant::now() >= self.0
-    }
-
-    fn share(&self, share: f64) -> Option<Box<dyn Budget>> {
-        Some(Box::new(Self::after(self.remaining().mul_f64(share.clamp(0.0, 1.0)))))
     }
 }

@@ -9,10 +9,12 @@
 //! is served.
 
 mod answer;
+mod breakers;
 mod bundle;
 mod candidate;
 mod categories;
 mod deadline;
+mod dial;
 mod durable_state;
 mod feature_ranker;
 mod filters;
@@ -32,6 +34,7 @@ mod similar;
 mod sources;
 mod stage_name;
 mod surface;
+mod watch;
 
 pub use answer::{Answer, Decided, Degraded, Explanation, RecommendedItem, ScoreKind, SimilarItem, StageTiming};
 pub use bundle::{Bundle, BundleError};
@@ -58,3 +61,4 @@ pub use similar::Similar;
 pub use sources::{Proposed, Source};
 pub use stage_name::StageName;
 pub use surface::{About, FilterConfig, RankBy, SourceConfig, SourceKind, SurfaceConfig, Surfaces};
+pub use watch::Watch;

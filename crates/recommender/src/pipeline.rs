@@ -15,7 +15,7 @@ use crate::surface::{ValueModel, portion};
 use crate::{
     About, Answer, Candidate, CategoryIds, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy,
     Ranker, RawCategories, RawRow, RecommendError, Request, RequestContext, ScoreKind, Scratch, Source, SourceConfig,
-    SourceHit, SourceKind, StageName, SurfaceConfig, WANTED,
+    SourceHit, SourceKind, StageName, SurfaceConfig, WANTED, Watch,
 };
 
 /// The stages of a recommendation and the one way through them.
@@ -37,6 +37,15 @@ pub struct Retrieved<'a> {
     pub candidates: Vec<Candidate>,
     degraded: Vec<Degraded>,
     timings: Vec<StageTiming>,
+}
+
+/// What a request's stages may use.
+#[derive(Clone, Copy)]
+pub(crate) struct Budgets<'a> {
+    /// All sources together.
+    pub(crate) retrieval: &'a dyn Budget,
+    /// Everything.
+    pub(crate) all: &'a dyn Budget,
 }
 
 /// A candidate's place after the second stage.
@@ -132,11 +141,36 @@ impl Pipeline {
         budget: &dyn Budget,
         scratch: &mut Scratch,
     ) -> Result<Answer, RecommendError> {
-        let part = budget.share(self.config.retrieval_share);
-        let of_retrieval = part.as_deref().unwrap_or(budget);
-        let mut retrieved = self.retrieve(state, models, request, now, of_retrieval, scratch)?;
+        let budgets = Budgets { retrieval: budget, all: budget };
+        self.recommend_watched(state, models, request, now, budgets, &Watch::default(), scratch)
+    }
+
+    /// The same, while somebody watches who may answer before it is done.
+    #[allow(clippy::too_many_arguments)] // what a request reads, what it may use, and who looks on
+    pub(crate) fn recommend_watched(
+        &self,
+        state: &FeatureState,
+        models: Option<&Models>,
+        request: &Request,
+        now: Timestamp,
+        budgets: Budgets<'_>,
+        watch: &Watch,
+        scratch: &mut Scratch,
+    ) -> Result<Answer, RecommendError> {
+        let mut retrieved = self.retrieve_watched(state, models, request, now, budgets.retrieval, watch, scratch)?;
+        watch.publish(|| {
+            let order = retrieval_order(retrieved.candidates.len().min(request.k));
+            self.early(&retrieved, &order, Degraded::RankerTimeout)
+        });
         let started = Instant::now();
-        let mut ranked = self.rank(&mut retrieved, budget, scratch);
+        watch.enter(Some(self.ranker.name()));
+        let mut ranked = if watch.skips(self.ranker.name()) {
+            retrieved.degraded.push(Degraded::RankerSkipped);
+            retrieval_order(retrieved.candidates.len())
+        } else {
+            self.rank(&mut retrieved, budgets.all, scratch)
+        };
+        watch.enter(None);
         retrieved.timed("ranking", started);
         let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
         let order = ranked.iter().map(|ranked| (retrieved.candidates[ranked.candidate].item, ranked.score)).collect();
@@ -148,6 +182,16 @@ impl Pipeline {
         degraded.sort_unstable();
         degraded.dedup();
         Ok(Answer { items, score_kind, order, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
+    }
+
+    /// What could be answered before a stage came back.
+    fn early(&self, retrieved: &Retrieved<'_>, order: &[Ranked], reason: Degraded) -> Answer {
+        let mut degraded: Vec<_> = retrieved.degraded.iter().copied().chain([reason]).collect();
+        degraded.sort_unstable();
+        degraded.dedup();
+        let items = self.present(retrieved, order, false, &Scratch::default());
+        let log_seq = retrieved.context.state.log_seq();
+        Answer { items, degraded, log_seq, timings: retrieved.timings.clone(), ..Answer::default() }
     }
 
     /// The first stage: the user's vector, the sources, and their merge.
@@ -163,29 +207,70 @@ impl Pipeline {
         budget: &dyn Budget,
         scratch: &mut Scratch,
     ) -> Result<Retrieved<'a>, RecommendError> {
+        self.retrieve_watched(state, models, request, now, budget, &Watch::default(), scratch)
+    }
+
+    #[allow(clippy::too_many_arguments)] // as above
+    fn retrieve_watched<'a>(
+        &'a self,
+        state: &'a FeatureState,
+        models: Option<&'a Models>,
+        request: &Request,
+        now: Timestamp,
+        budget: &dyn Budget,
+        watch: &Watch,
+        scratch: &mut Scratch,
+    ) -> Result<Retrieved<'a>, RecommendError> {
         request.check()?;
         let started = Instant::now();
         let about = self.config.about;
-        let context = RequestContext::gather(state, models, about, &self.filters, request, now, &mut scratch.taste)?;
+        let mut context =
+            RequestContext::gather(state, models, about, &self.filters, request, now, &mut scratch.taste)?;
+        context.effort = watch.effort();
         let mut retrieved = Retrieved { context, candidates: Vec::new(), degraded: Vec::new(), timings: Vec::new() };
         retrieved.timed("user_vector", started);
         if models.is_none() {
             retrieved.degraded.push(Degraded::NoBundle);
         }
-        let total = self.config.candidates(state.catalog().len(), request.reach());
+        if watch.effort() < 1.0 {
+            retrieved.degraded.push(Degraded::Brownout);
+        }
+        watch.publish(|| self.popular(&mut retrieved, request.k));
+        let usual = self.config.candidates(state.catalog().len(), request.reach());
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a part of it
+        let total = ((usual as f64 * watch.effort()) as usize).max(request.reach());
         let mut proposals = Vec::with_capacity(self.sources.len());
         for (source, _) in &self.sources {
+            let name = source.name();
+            if watch.skips(name) {
+                retrieved.degraded.push(Degraded::SourceSkipped);
+                proposals.push((name, Proposed::default()));
+                continue;
+            }
             let started = Instant::now();
+            watch.enter(Some(name));
             let proposed = source.propose(&retrieved.context, total, budget, scratch);
-            retrieved.timed(source.name().0, started);
+            retrieved.timed(name.0, started);
             retrieved.degraded.extend(proposed.degraded);
-            proposals.push((source.name(), proposed));
+            proposals.push((name, proposed));
         }
+        watch.enter(None);
         let started = Instant::now();
         let items = self.share_out(&proposals, total);
         retrieved.candidates = in_retrieval_order(retrieved.score(items, &proposals));
         retrieved.timed("merge", started);
         Ok(retrieved)
+    }
+
+    /// The eligible items of the popularity board: what there is to say before any source came back.
+    fn popular(&self, retrieved: &mut Retrieved<'_>, k: usize) -> Answer {
+        let context = &retrieved.context;
+        let board = context.state.popular().filter(|item| context.is_eligible(*item)).take(k);
+        let candidate = |item| Candidate { item, sources: Vec::new(), retrieval_score: None };
+        retrieved.candidates = board.map(candidate).collect();
+        let answer = self.early(retrieved, &retrieval_order(retrieved.candidates.len()), Degraded::SourceTimeout);
+        retrieved.candidates.clear();
+        answer
     }
 
     /// Chooses at most `total` of the proposed items: every source first fills its own share, what is left

@@ -1,17 +1,25 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::BundleId;
 use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, UserId};
 
+use crate::breakers::Breakers;
+use crate::dial::Dial;
 use crate::models::MET_AT_ONCE;
 use crate::pages::{Order, Pages};
+use crate::pipeline::Budgets;
 use crate::similar::{Similar, similar};
-use crate::{Answer, Bundle, Models, Pipeline, Request, Scratch, SurfaceConfig, Surfaces};
+use crate::watch::Watched;
+use crate::{Answer, Bundle, Deadline, Models, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, Watch};
+
+/// How long a reader stands behind a waiting writer.
+const WRITER_FIRST: Duration = Duration::from_millis(5);
 
 /// Why a question got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +65,8 @@ pub struct Recommender {
     /// By surface.
     pipelines: BTreeMap<String, Pipeline>,
     pages: Mutex<Pages>,
+    breakers: Breakers,
+    dial: Dial,
     /// Buffers of requests that are done; as many as ever ran at once.
     scratch: Mutex<Vec<Scratch>>,
 }
@@ -70,7 +80,8 @@ impl Recommender {
         let pipelines = surfaces.iter().map(|(name, config)| Ok((name.to_owned(), Pipeline::new(config.clone())?)));
         let pipelines = pipelines.collect::<Result<_, InvalidInput>>()?;
         let (state, snapshot) = (RwLock::new(state), ArcSwap::default());
-        Ok(Self { state, snapshot, pipelines, pages: Mutex::default(), scratch: Mutex::default() })
+        let (pages, breakers, dial, scratch) = Default::default();
+        Ok(Self { state, snapshot, pipelines, pages, breakers, dial, scratch })
     }
 
     /// The same recommender with another pipeline for a surface.
@@ -147,27 +158,82 @@ impl Recommender {
 
     /// Reads the state under the guard that requests use: keep it short.
     pub fn read<R>(&self, read: impl FnOnce(&FeatureState) -> R) -> R {
-        read(&self.state.read())
+        read(&self.guard())
     }
 
     /// Which k items should this user see now?
     ///
     /// # Errors
-    /// [`RecommendError::Invalid`].
+    /// [`RecommendError::Invalid`], an item or a page that is not there.
     pub fn recommend(&self, request: &Request, now: Timestamp, budget: &dyn Budget) -> Result<Answer, RecommendError> {
+        self.answer(request, now, Budgets { retrieval: budget, all: budget }, &Watch::default())
+    }
+
+    /// How the request that comes next is to be worked on, by who waits for it; `waited` is how long it stood in the
+    /// queue.
+    pub fn watch(&self, waited: Duration) -> Watch {
+        Watch::new(self.breakers.skipped(Instant::now()), self.dial.turn(waited))
+    }
+
+    /// Part of the usual work that requests do now: below 1 where the service is busy.
+    pub fn effort(&self) -> f64 {
+        self.dial.effort()
+    }
+
+    /// The same as [`Self::recommend`], for somebody who may answer from the watch before it is done.
+    ///
+    /// # Errors
+    /// As [`Self::recommend`].
+    pub fn recommend_watched(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        deadline: Deadline,
+        watch: &Watch,
+    ) -> Result<Answer, RecommendError> {
+        let share = self.surface(&request.surface)?.retrieval_share;
+        let all = Watched { deadline, watch };
+        let answer = self.answer(request, now, Budgets { retrieval: &all.part(share), all: &all }, watch)?;
+        // What came after its caller had left did not come back in time.
+        if watch.was_left() {
+            return Ok(answer);
+        }
+        for stage in self.breakers.came_back(watch.skipped()) {
+            tracing::info!(%stage, "the stage comes back in time and is asked again");
+        }
+        Ok(answer)
+    }
+
+    /// Somebody answered without waiting for this stage; `true` if it is skipped from now on.
+    pub fn left_behind(&self, stage: StageName) -> bool {
+        let opens = self.breakers.left_behind(stage, Instant::now());
+        if opens {
+            tracing::error!(%stage, "the stage did not come back for three requests in a row and is left out for now");
+        }
+        opens
+    }
+
+    fn answer(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        budgets: Budgets<'_>,
+        watch: &Watch,
+    ) -> Result<Answer, RecommendError> {
         let pipeline = self.pipeline(&request.surface)?;
         let order = request.page.as_ref().map(|page| self.order(request, &page.request_id)).transpose()?;
         let snapshot = self.snapshot.load();
+        watch.begin(snapshot.bundle_id());
         self.with_scratch(|scratch| {
-            let state = self.state.read();
+            let state = self.guard();
             let models = snapshot.models();
             let mut answer = match &order {
                 Some(order) => pipeline.page(&state, models, request, order.items.clone(), now, scratch)?,
-                None => pipeline.recommend(&state, models, request, now, budget, scratch)?,
+                None => pipeline.recommend_watched(&state, models, request, now, budgets, watch, scratch)?,
             };
             if order.is_some() && answer.items.len() < request.k {
                 // The order ends here: what could come next is asked for, and goes behind what was shown.
-                let more = pipeline.recommend(&state, models, request, now, budget, scratch)?;
+                let more = pipeline.recommend_watched(&state, models, request, now, budgets, watch, scratch)?;
                 let known: HashSet<ItemIdx> = answer.order.iter().map(|(item, _)| *item).collect();
                 let new = more.order.into_iter().filter(|(item, _)| !known.contains(item));
                 let items = answer.order.into_iter().chain(new).collect();
@@ -185,6 +251,12 @@ impl Recommender {
         })
     }
 
+    /// The state, to read. Readers stand behind a waiting writer for a moment, as is fair; not for long, since a writer
+    /// that waits for a reader which does not come back must not hold up all others.
+    fn guard(&self) -> RwLockReadGuard<'_, FeatureState> {
+        self.state.try_read_for(WRITER_FIRST).unwrap_or_else(|| self.state.read_recursive())
+    }
+
     /// The order that a page continues: of the same user, on the same surface.
     fn order(&self, request: &Request, of: &RequestId) -> Result<Arc<Order>, RecommendError> {
         let unknown = || RecommendError::UnknownPage { request_id: of.to_string() };
@@ -200,7 +272,7 @@ impl Recommender {
     pub fn similar(&self, item_id: &str, k: usize, budget: &dyn Budget) -> Result<Similar, RecommendError> {
         let snapshot = self.snapshot.load();
         self.with_scratch(|scratch| {
-            let answer = similar(&self.state.read(), snapshot.models(), item_id, k, budget, scratch)?;
+            let answer = similar(&self.guard(), snapshot.models(), item_id, k, budget, scratch)?;
             Ok(Similar { bundle: snapshot.bundle_id(), ..answer })
         })
     }

@@ -29,6 +29,8 @@ pub struct RequestContext<'a> {
     pub now: Timestamp,
     /// How many items were asked for.
     pub k: usize,
+    /// Part of the usual work to do, above 0, at most 1.
+    pub effort: f64,
     /// Items that the request excludes, the anchor among them, ascending.
     pub excluded: Vec<ItemIdx>,
     /// Items that the caller proposes, in his order.
@@ -82,7 +84,8 @@ impl<'a> RequestContext<'a> {
             .as_ref()
             .map(|expression| AskedFor { expression: expression.clone(), set: expression.allow_set(catalog) });
         let context = request.context.clone();
-        Ok(Self { state, models, user, anchor, taste, context, now, k: request.k, excluded, given, asked, filters })
+        let (k, effort) = (request.k, 1.0);
+        Ok(Self { state, models, user, anchor, taste, context, now, k, effort, excluded, given, asked, filters })
     }
 
     /// The items that the request's filter leaves, where they are known as a set; others may be among them.

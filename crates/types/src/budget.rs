@@ -3,12 +3,6 @@
 pub trait Budget: Sync {
     /// Whether the caller no longer waits. Asked every 100 microseconds of work or so.
     fn exhausted(&self) -> bool;
-
-    /// The share of what is left that one stage may use; none where nothing passes.
-    fn share(&self, share: f64) -> Option<Box<dyn Budget>> {
-        let _ = share;
-        None
-    }
 }
 
 /// A budget that never ends: training, evaluation, tests.

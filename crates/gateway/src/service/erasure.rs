@@ -32,7 +32,7 @@ impl Service {
             tracing::info!(records = accepted, "erased a user");
             Ok(ChangeResponse { accepted, log_seq: parts.recommender.read(|state| state.log_seq().0) })
         };
-        patience.wait(self.eraser.run(work)).await?
+        patience.wait(self.eraser.run(work).answer()).await?
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use crate::api::Readiness;
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
-use crate::limits::ERASURES_MAX;
+use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
 use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
@@ -51,6 +51,8 @@ pub struct Service {
     eraser: Workers,
     erasures: Arc<Semaphore>,
     default_timeout: Duration,
+    /// Longest expected wait for a thread that a request is admitted to.
+    wait_max: Duration,
     shutting_down: AtomicBool,
 }
 
@@ -70,6 +72,7 @@ impl Service {
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
             default_timeout: config.default_timeout(),
+            wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
             shutting_down: AtomicBool::new(false),
         })
     }
@@ -113,8 +116,22 @@ impl Service {
         self.parts.recommender.read(|state| state.log_seq().0)
     }
 
-    /// Gives a request its place, or refuses it at once.
+    /// Requests that wait for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.workers.waiting()
+    }
+
+    /// Part of the usual work that a request does now.
+    pub(crate) fn effort(&self) -> f64 {
+        self.parts.recommender.effort()
+    }
+
+    /// Gives a request its place, or refuses it at once: when all places are taken, or when its turn would come too
+    /// late.
     pub(crate) fn admit(&self, received: Received, timeout: Option<Duration>) -> Result<Call, ApiError> {
+        if self.workers.expected_wait() > self.wait_max {
+            return Err(ApiError::Overloaded);
+        }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
         Ok(Call { received, timeout, _place: place })
     }
@@ -127,7 +144,7 @@ impl Service {
         patience: Patience,
         work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        patience.wait(self.workers.run(move || work(call))).await?
+        patience.wait(self.workers.run(move || work(call)).answer()).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
@@ -136,6 +153,6 @@ impl Service {
         &self,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.workers.run(work).await.map_err(|_| ApiError::Internal)?
+        self.workers.run(work).answer().await.map_err(|_| ApiError::Internal)?
     }
 }

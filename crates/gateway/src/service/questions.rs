@@ -1,18 +1,22 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use shortlist_recommender::{DEFAULT_SURFACE, Request, Served};
+use shortlist_recommender::{DEFAULT_SURFACE, Request, Served, Watch};
 use shortlist_types::{ItemId, RequestId};
 
 use super::Service;
 use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
 use crate::api_error::ApiError;
-use crate::call::Call;
-use crate::metric::{DEGRADED, STAGE_SECONDS};
+use crate::call::{Call, Patience};
+use crate::metric::{DEGRADED, LEFT_BEHIND, STAGE_SECONDS};
+use crate::received::Received;
+use crate::workers::Place;
 
 impl Service {
     /// Which k items should this user see now?
+    ///
+    /// What a stage that does not come back leaves is answered at the deadline.
     pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
         let recommender = Arc::clone(&self.parts.recommender);
         let surface = recommender.surface(request.surface.as_deref().unwrap_or(DEFAULT_SURFACE))?;
@@ -20,13 +24,18 @@ impl Service {
         let patience = call.patience(request.deadline_ms.as_ref(), default)?;
         let served = self.parts.served.clone().filter(|served| served.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
-        let work = move |call: Call| {
+        let received = call.received;
+        let watched: Arc<OnceLock<Watch>> = Arc::default();
+        let watching = Arc::clone(&watched);
+        let pending = self.workers.run(move || {
+            // The call's place is taken for as long as this runs.
             let received = call.received;
             let queue = received.at.elapsed();
             let request_id = RequestId::parse(&received.request_id.to_string())?;
             let request = request.parse(received.now)?;
             let request = Request { keep: served.is_some(), request_id: Some(request_id.clone()), ..request };
-            let mut answer = recommender.recommend(&request, received.now, &patience.budget())?;
+            let watch = watching.get_or_init(|| recommender.watch(queue));
+            let mut answer = recommender.recommend_watched(&request, received.now, patience.budget(), watch)?;
             if let Some(served) = served {
                 let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
                 kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
@@ -35,10 +44,36 @@ impl Service {
                 histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
             }
             Ok(RecommendResponse::new(request_id.to_string(), &answer, queue, received.at.elapsed()))
+        });
+        let (mut answer, place) = pending.parts();
+        // Dropped before its end, because the caller hung up, it stops the stages, too.
+        let leaving = Leaving { watched: &watched };
+        let response = match patience.wait_until_deadline(&mut answer).await? {
+            Some(response) => response?,
+            None => self.answer_without(&watched, &place, received, &patience)?,
         };
-        let response = self.work(call, patience, work).await?;
+        drop(leaving);
         tell_degraded(&response.degraded);
         Ok(response)
+    }
+
+    /// What could be answered before the stage that did not come back.
+    fn answer_without(
+        &self,
+        watched: &OnceLock<Watch>,
+        place: &Place,
+        received: Received,
+        patience: &Patience,
+    ) -> Result<RecommendResponse, ApiError> {
+        let (stage, so_far) = watched.get().map(Watch::leave).unwrap_or_default();
+        place.leave();
+        if let Some(stage) = stage {
+            counter!(LEFT_BEHIND, "stage" => stage.0).increment(1);
+            self.parts.recommender.left_behind(stage);
+        }
+        let answer = so_far.ok_or_else(|| patience.too_late())?;
+        let total = received.at.elapsed();
+        Ok(RecommendResponse::new(received.request_id.to_string(), &answer, Duration::ZERO, total))
     }
 
     /// Which items are most like this one?
@@ -57,6 +92,19 @@ impl Service {
         let response = self.work(call, patience, work).await?;
         tell_degraded(&response.degraded);
         Ok(response)
+    }
+}
+
+/// Stops the stages of a request when nobody waits for it any more.
+struct Leaving<'a> {
+    watched: &'a OnceLock<Watch>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watched.get() {
+            watch.leave();
+        }
     }
 }
 

@@ -11,4 +11,5 @@ mod openapi;
 mod operations;
 mod overload;
 mod questions;
+mod stuck_stages;
 mod test_server;

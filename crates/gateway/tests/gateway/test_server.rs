@@ -41,10 +41,20 @@ impl TestServer {
         Self::start_with(GatewayConfig::default(), Box::new(|| ()))
     }
 
-    pub(crate) fn start_with(config: GatewayConfig, mut before_apply: BeforeApply) -> Self {
+    pub(crate) fn start_with(config: GatewayConfig, before_apply: BeforeApply) -> Self {
+        Self::start_of(config, before_apply, |recommender| recommender)
+    }
+
+    /// With a recommender that was changed.
+    pub(crate) fn start_of(
+        config: GatewayConfig,
+        mut before_apply: BeforeApply,
+        change: impl FnOnce(Recommender) -> Recommender,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open_or_create(dir.path()).unwrap();
-        let recommender = Arc::new(Recommender::new(FeatureState::new(Arc::default()), &Surfaces::default()).unwrap());
+        let recommender = Recommender::new(FeatureState::new(Arc::default()), &Surfaces::default()).unwrap();
+        let recommender = Arc::new(change(recommender));
         let applied_to = Arc::clone(&recommender);
         let apply: Apply = Box::new(move |records| {
             before_apply();
@@ -74,19 +84,24 @@ impl TestServer {
     /// With 30 items `i0`..`i29`, each wanted by a few users: `i0` by the most.
     pub(crate) fn with_catalogue() -> Self {
         let server = Self::start();
+        server.fill();
+        server
+    }
+
+    /// Puts a catalogue of thirty items and what ten users viewed of it.
+    pub(crate) fn fill(&self) {
         let items: Vec<_> = (0..30)
             .map(|i| {
                 let genre = ["a", "b", "c"][i % 3];
                 json!({"item_id": format!("i{i}"), "attributes": {"genre": genre, "price": i}})
             })
             .collect();
-        server.post("/v1/items", &json!({"items": items})).expect(200);
+        self.post("/v1/items", &json!({"items": items})).expect(200);
         let events: Vec<_> = (0..30)
             .flat_map(|i| (0..(30 - i) / 3).map(move |u| (i, u)))
             .map(|(i, u)| json!({"user_id": format!("u{u}"), "item_id": format!("i{i}"), "event_type": "view"}))
             .collect();
-        server.post("/v1/events", &json!({"events": events})).expect(200);
-        server
+        self.post("/v1/events", &json!({"events": events})).expect(200);
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {

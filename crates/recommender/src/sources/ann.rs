@@ -11,6 +11,9 @@ pub(crate) struct Ann {
     pub(crate) effort: usize,
 }
 
+/// Least effort of a search, however busy the service.
+const EFFORT_MIN: usize = 8;
+
 impl Source for Ann {
     fn name(&self) -> StageName {
         StageName(SourceKind::Ann.name())
@@ -27,7 +30,9 @@ impl Source for Ann {
         let query = request.taste.as_ref().and_then(|taste| taste.query.as_ref());
         let Some((space, query)) = space.zip(query) else { return Proposed::default() };
         let eligible = |item: ItemIdx| request.is_eligible(item);
-        let params = SearchParams::new(quota, self.effort);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a part of it
+        let effort = (self.effort as f64 * request.effort) as usize;
+        let params = SearchParams::new(quota, effort.max(EFFORT_MIN));
         // A few items are a set, which the search may scan; of many it asks as it meets them.
         let few = request.few_eligible();
         let allowed = few.as_ref().map_or(Allowed::Predicate(&eligible), Allowed::Set);
