@@ -11,20 +11,18 @@
 
 #[allow(dead_code, reason = "every benchmark uses its part of the clients")]
 mod client;
+#[allow(dead_code, reason = "every benchmark uses its part of the load")]
 mod load;
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]
 mod world;
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::Parser;
 
-use crate::load::{Driver, Kind, Tally, Traffic, plan};
+use crate::load::{Driver, Kind, Server, Tally, Traffic, plan};
 use crate::world::{SEED, Size, World, is_smoke};
 
 /// The promise: 99 of 100 answers in this many milliseconds.
@@ -38,8 +36,6 @@ const EVENTS_PER_SECOND: f64 = 20.0;
 const SECONDS_DEFAULT: f64 = 20.0;
 /// Driven before, and not counted.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long a server may replay its log and check its bundle.
-const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Drives the real service in an open loop and fails when p99 exceeds 100 ms.
 #[derive(Parser)]
@@ -75,7 +71,7 @@ fn main() -> anyhow::Result<ExitCode> {
     World::make(size)?.into_store(folder.path())?;
 
     let driver = Driver::new()?;
-    let server = Server::start(folder.path(), &driver)?;
+    let server = Server::start(folder.path(), &driver, None)?;
     println!("{} items, {} users; driver and server share {} cores", size.items, size.users, available_parallelism()?);
     let mut broken = Vec::new();
     for rate in &args.rate {
@@ -137,50 +133,4 @@ fn violations(tallies: &[(Kind, Tally)]) -> Vec<String> {
         }
     }
     broken
-}
-
-/// `shortlist serve` as a process of its own, ended when this is dropped.
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    /// Starts the binary and waits until it serves its bundle.
-    fn start(store: &Path, driver: &Driver) -> anyhow::Result<Self> {
-        // Free now, and nobody else takes it before the server does.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shortlist"));
-        command.arg("serve").arg("--store").arg(store).args(["--listen", &address.to_string()]);
-        command.env("SHORTLIST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
-        let started = Instant::now();
-        let mut server = Self { process: command.spawn().context("cannot start the server")?, address };
-        while let Err(error) = driver.block_on(client::is_ready(address)) {
-            if let Some(status) = server.process.try_wait()? {
-                bail!("the server ended with {status}");
-            }
-            if started.elapsed() > START_TIMEOUT {
-                return Err(error.context("the server did not get ready"));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
-        Ok(server)
-    }
-
-    /// Resident memory, where the system tells.
-    fn memory_mib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kib / 1024)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // What it still had to say goes to a store that is removed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -3,6 +3,7 @@
 //! stalls is charged for everybody who came meanwhile.
 
 mod driver;
+mod server;
 mod tally;
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 
 pub(crate) use self::driver::{Driver, Traffic};
+#[allow(unused_imports, reason = "not every benchmark starts the binary")]
+pub(crate) use self::server::Server;
 pub(crate) use self::tally::Tally;
 
 /// What a request asks, and how.

@@ -17,12 +17,14 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
     /// Microseconds of what was answered, from the intended moment of sending.
     latencies: Histogram<u64>,
+    /// The same of what was refused.
+    refusals: Histogram<u64>,
 }
 
 impl Tally {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let latencies = Histogram::new(3)?;
-        Ok(Self { sent: 0, ok: 0, degraded: 0, refused: 0, failed: 0, failures: Vec::new(), latencies })
+        let (latencies, refusals) = (Histogram::new(3)?, Histogram::new(3)?);
+        Ok(Self { sent: 0, ok: 0, degraded: 0, refused: 0, failed: 0, failures: Vec::new(), latencies, refusals })
     }
 
     pub(crate) fn add(&mut self, outcome: Outcome, latency: Duration) -> anyhow::Result<()> {
@@ -30,7 +32,11 @@ impl Tally {
         match outcome {
             Outcome::Ok => self.ok += 1,
             Outcome::Degraded => self.degraded += 1,
-            Outcome::Refused => self.refused += 1,
+            Outcome::Refused => {
+                self.refused += 1;
+                self.refusals.record(u64::try_from(latency.as_micros())?)?;
+                return Ok(());
+            }
             Outcome::Failed(reason) => {
                 self.failed += 1;
                 if self.failures.len() < FAILURES_SHOWN {
@@ -46,6 +52,11 @@ impl Tally {
     /// So many of a hundred answers took at most this long, in milliseconds.
     pub(crate) fn percentile_ms(&self, percentile: f64) -> f64 {
         self.latencies.value_at_percentile(percentile) as f64 / 1e3
+    }
+
+    /// The same of what was refused.
+    pub(crate) fn refused_percentile_ms(&self, percentile: f64) -> f64 {
+        self.refusals.value_at_percentile(percentile) as f64 / 1e3
     }
 
     pub(crate) fn max_ms(&self) -> f64 {

@@ -18,12 +18,14 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use shortlist_embedding::{Blend, IalsConfig, IalsModel};
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Bundle, FittedRanker, Models, Provenance, Recommender, Request, Surfaces};
+use shortlist_recommender::{Bundle, Models, Provenance, Recommender, Request, Surfaces};
 use shortlist_retrieval::IndexConfig;
 use shortlist_store::{BundleId, LogHead, Store, StoreError};
 use shortlist_types::{EmbeddingTable, EventTypes, ItemIdx, LogRecord, LogSeq, Timestamp, UserId};
 
 use self::catalogue::{Catalogue, DIMENSIONS};
+#[allow(unused_imports, reason = "not every benchmark chooses")]
+pub(crate) use self::ranker::RankerKind;
 use self::users::SyntheticUser;
 
 /// Everything random follows from it.
@@ -94,10 +96,15 @@ pub(crate) struct World {
 impl World {
     /// Makes the world; tells on stderr how long the parts take.
     pub(crate) fn make(size: Size) -> anyhow::Result<Self> {
+        Self::make_with(size, RankerKind::Logistic)
+    }
+
+    /// The same with another second stage.
+    pub(crate) fn make_with(size: Size, ranker: RankerKind) -> anyhow::Result<Self> {
         let end = wall_clock()?;
         let (records, catalogue, users) = draw(size, end)?;
         let state = fold(&records)?;
-        let models = learn(catalogue, &users, &state, size, end)?;
+        let models = learn(catalogue, &users, &state, (size, ranker), end)?;
         Ok(Self { size, end, records, state, models })
     }
 
@@ -161,7 +168,7 @@ fn learn(
     catalogue: Catalogue,
     users: &[SyntheticUser],
     state: &FeatureState,
-    size: Size,
+    (size, ranker): (Size, RankerKind),
     end: Timestamp,
 ) -> anyhow::Result<Models> {
     // Items are put in order of number, so that the log gives each the number of its row.
@@ -177,7 +184,7 @@ fn learn(
         }
     })?;
     tell(&format!("index of {} items built in {:.1} s", size.items, started.elapsed().as_secs_f64()));
-    models.ranker = Some(FittedRanker::logistic(ranker::fit(state, &models, &table, users, end)?));
+    models.ranker = Some(ranker::fit(ranker, state, &models, &table, users, end)?);
     Ok(models)
 }
 

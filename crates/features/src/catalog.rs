@@ -71,6 +71,16 @@ struct Spread {
 }
 
 impl CatalogItem {
+    /// What it has of a numeric attribute: ln(1 + |x|) with the sign of x, which keeps the order.
+    pub fn number(&self, attribute: u16) -> Option<f32> {
+        self.numbers.iter().find(|(number, _)| *number == attribute).map(|(_, value)| *value)
+    }
+
+    /// Its attribute texts by number, ascending; bools count as the texts "true" and "false".
+    pub fn labels(&self) -> &[LabelIdx] {
+        &self.labels
+    }
+
     /// Whether the attribute called `name` is `value`, or a list that holds it.
     pub fn has<'a>(&self, name: &str, value: impl Into<AttributeKey<'a>>) -> bool {
         self.attributes.get(name).is_some_and(|known| value.into().is_in(known))
@@ -147,8 +157,22 @@ impl Catalog {
         self.items.iter().enumerate().map(|(n, item)| (ItemIdx(u32::try_from(n).unwrap_or(u32::MAX)), item))
     }
 
+    /// The numbered texts of the attribute `name`; none of one that describes single items, and none beyond
+    /// `LABELS_MAX`.
+    ///
+    /// **Cost**: a look at every numbered text.
+    pub fn texts_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (LabelIdx, &'a str)> {
+        let text = move |key: &'a str| key.strip_prefix(name)?.strip_prefix('\0');
+        self.labels.iter().filter_map(move |(key, label)| Some((*label, text(key)?)))
+    }
+
+    /// Whether all texts of the attribute `name` are numbered, so that an item's are among [`CatalogItem::labels`].
+    pub fn numbers_all_texts_of(&self, name: &str) -> bool {
+        self.labels.len() < LABELS_MAX && !DESCRIPTIVE.contains(&name)
+    }
+
     /// Distinct attribute texts.
-    pub(crate) fn labels_len(&self) -> usize {
+    pub fn labels_len(&self) -> usize {
         self.labels.len()
     }
 
@@ -162,8 +186,8 @@ impl Catalog {
         self.label_attributes.get(label.0 as usize).copied().unwrap_or(u16::MAX)
     }
 
-    /// The number of the numeric attribute called `name`.
-    pub(crate) fn number_attribute(&self, name: &str) -> Option<u16> {
+    /// The number of the numeric attribute called `name`, by which [`CatalogItem::number`] is asked.
+    pub fn number_attribute(&self, name: &str) -> Option<u16> {
         self.number_names.find(name)
     }
 
@@ -290,7 +314,7 @@ pub(crate) fn label_key(name: &str, text: &str) -> String {
 }
 
 /// Prices and counts spread over orders of magnitude: their logarithm is what people compare.
-pub(crate) fn compress(value: f64) -> f32 {
+pub fn compress(value: f64) -> f32 {
     #[allow(clippy::cast_possible_truncation)] // a logarithm of a finite f64 fits into f32
     let compressed = libm::log1p(value.abs()).copysign(value) as f32;
     compressed

@@ -27,7 +27,7 @@ mod text_stats;
 mod user_state;
 
 pub use attribute_key::AttributeKey;
-pub use catalog::{Catalog, CatalogItem, LabelIdx};
+pub use catalog::{Catalog, CatalogItem, LabelIdx, compress};
 pub use checkpoint::StateError;
 pub use half_life::HalfLife;
 pub use item_stats::ItemStats;

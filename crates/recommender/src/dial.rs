@@ -3,7 +3,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 /// Wait in the queue beyond which requests do less.
-const WAIT_MAX: Duration = Duration::from_millis(5);
+const WAIT_MAX: Duration = Duration::from_millis(15);
 /// Least part of the usual work.
 const EFFORT_MIN: f64 = 0.25;
 /// What effort falls to, and by what it rises, per step.

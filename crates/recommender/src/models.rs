@@ -97,11 +97,19 @@ impl Models {
 
     /// Places all items of the catalogue that training never met, as a server does before it swaps.
     pub fn meet_new_items(&self, state: &FeatureState) {
+        self.number_texts(state);
         let Some(space) = &self.space else { return };
         while !space.meet(state, MET_AT_ONCE) {
             space.keep_fast();
         }
         space.keep_fast();
+    }
+
+    /// Looks up what the ranker makes of each text that the state has numbered, once.
+    pub(crate) fn number_texts(&self, state: &FeatureState) {
+        if let Some(categories) = self.ranker.as_ref().and_then(FittedRanker::categories) {
+            categories.number_texts(state.catalog());
+        }
     }
 
     /// The item's joined vector, learned or guessed from its attributes.

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+use foldhash::fast::FixedState;
 use shortlist_embedding::TasteScratch;
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_store::{ServedCandidate, ServedRequest};
@@ -276,7 +277,7 @@ impl Pipeline {
     /// Chooses at most `total` of the proposed items: every source first fills its own share, what is left
     /// over goes to the sources in order. They come in the order of the sources.
     fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
-        let mut chosen: HashSet<ItemIdx> = HashSet::with_capacity(total);
+        let mut chosen: HashSet<ItemIdx, FixedState> = HashSet::with_capacity_and_hasher(total, FixedState::default());
         let mut take = |most: usize, proposed: &Proposed| {
             let end = (chosen.len() + most).min(total);
             for item in &proposed.items {
@@ -473,7 +474,8 @@ impl Pipeline {
 impl Retrieved<'_> {
     /// Makes candidates of the chosen items, in their order.
     fn score(&self, items: Vec<ItemIdx>, proposals: &[(StageName, Proposed)]) -> Vec<Candidate> {
-        let positions: HashMap<ItemIdx, usize> = items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
+        let positions: HashMap<ItemIdx, usize, FixedState> =
+            items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
         let mut candidates: Vec<Candidate> = items
             .into_iter()
             .map(|item| {

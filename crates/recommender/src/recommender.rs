@@ -111,6 +111,9 @@ impl Recommender {
     /// Items that the bundle's training never met are placed by their attributes first, a few at a time,
     /// so that writers wait for no more than those.
     pub fn swap(&self, bundle: Option<Arc<Bundle>>) {
+        if let Some(bundle) = &bundle {
+            bundle.models.number_texts(&self.guard());
+        }
         let space = bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref());
         loop {
             let state = self.state.read();

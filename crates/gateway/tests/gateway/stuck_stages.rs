@@ -117,7 +117,17 @@ fn a_ranker_that_is_slow_or_stuck_costs_the_order_and_is_then_left_out() {
         assert_eq!(reasons(&well), ["[]"; 3]);
         sleep.set(millis);
         let asked_before = sleep.asked.load(Ordering::Relaxed);
-        let answers = ask(&server, 12);
+        let event = json!({"user_id": "u1", "item_id": "i3", "event_type": "click"});
+        let answers = std::thread::scope(|scope| {
+            // A write waits for the state that the stuck ranker still reads: questions must not wait behind it.
+            let mut answers = ask(&server, 1);
+            let write = scope.spawn(|| server.post("/v1/events", &event).status);
+            answers.extend(ask(&server, 11));
+            sleep.set(if millis == FOREVER { 0 } else { millis });
+            assert_eq!(write.join().unwrap(), 200);
+            answers
+        });
+        sleep.set(millis);
         in_time(&answers);
         let reasons = reasons(&answers);
         assert_eq!(reasons[..3], [r#"["ranker_timeout"]"#; 3]);
@@ -127,11 +137,8 @@ fn a_ranker_that_is_slow_or_stuck_costs_the_order_and_is_then_left_out() {
         assert!(asked <= 5, "a ranker that does not come back was asked {asked} times");
         assert!(answers.iter().all(|(answer, _)| answer["bundle"] == well[0].0["bundle"]));
         assert!(server.get("/metrics").text.contains(r#"shortlist_stages_left_behind_total{stage="ranker"}"#));
-        // Writes and whoever watches go on, once it comes back.
         server.get("/readyz").expect(200);
         sleep.set(0);
-        let event = json!({"user_id": "u1", "item_id": "i3", "event_type": "click"});
-        server.post("/v1/events", &event).expect(200);
         let end = Instant::now() + Duration::from_secs(20);
         while ask(&server, 1)[0].0["degraded"] != json!([]) {
             assert!(Instant::now() < end, "the ranker is never asked again");

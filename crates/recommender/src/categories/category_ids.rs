@@ -37,9 +37,20 @@ impl CategoryIds {
         self.columns[place].ids.push(id);
     }
 
-    /// The next id of category `place` is the next candidate's.
+    /// The next id of category `place` is the next candidate's; this one's are put in order.
     pub fn end_candidate(&mut self, place: usize) {
         let column = &mut self.columns[place];
+        let start = column.ends.last().map_or(0, |end| *end as usize);
+        column.ids[start..].sort_unstable();
+        // Once each: a list may repeat itself, and several unknown texts are one.
+        let mut kept = start;
+        for at in start..column.ids.len() {
+            if at == start || column.ids[at] != column.ids[kept - 1] {
+                column.ids[kept] = column.ids[at];
+                kept += 1;
+            }
+        }
+        column.ids.truncate(kept);
         column.ends.push(column.ids.len() as u32); // bounded by candidates and texts of an attribute
     }
 

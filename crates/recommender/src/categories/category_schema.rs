@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shortlist_features::{CatalogItem, UserState};
+use shortlist_features::{CatalogItem, UserState, compress};
 use shortlist_types::limits::{ATTRIBUTE_NAME_BYTES_MAX, CATEGORIES_MAX};
 use shortlist_types::{AttributeValue, Attributes, InvalidInput};
 
@@ -12,7 +12,7 @@ const BUCKETS: usize = 20;
 const COUNT_MIN: usize = 5;
 
 /// What an attribute of an item is called that stands for the item itself.
-const ITEM_ID: &str = "item_id";
+pub(super) const ITEM_ID: &str = "item_id";
 
 /// `[categories]`: what a network embeds, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -85,10 +85,13 @@ impl CategorySource {
         }
     }
 
-    /// The attribute's number, if it has one.
-    #[allow(clippy::cast_possible_truncation)] // what is no f32 is as good as missing, and encoded so
-    pub(crate) fn number(&self, whose: Attributed<'_>) -> Option<f32> {
-        whose.attributes(self.of).number(&self.attribute).map(|number| number as f32)
+    /// The attribute's number as the fold keeps it, ln(1 + |x|) with its sign; `of_items` is how the catalogue numbers
+    /// the attribute.
+    pub(crate) fn number(&self, whose: Attributed<'_>, of_items: Option<u16>) -> Option<f32> {
+        match self.of {
+            Whose::Item => whose.item.number(of_items?),
+            Whose::User | Whose::Context => whose.attributes(self.of).number(&self.attribute).map(compress),
+        }
     }
 
     fn check(&self) -> Result<(), InvalidInput> {

@@ -52,10 +52,11 @@ impl RawCategories {
 
     /// What `item` has of each category in a request; none if the catalogue does not know it.
     pub fn read(&mut self, request: &RequestContext<'_>, item: ItemIdx) -> Option<RawRow> {
-        let item = request.state.catalog().get(item)?;
+        let catalog = request.state.catalog();
+        let item = catalog.get(item)?;
         let whose = Attributed { item, user: &request.user, context: &request.context };
         let values = self.columns.iter_mut().zip(&self.sources).map(|(column, source)| match source.encoding {
-            Encoding::Quantiles => RawValue::Number(source.number(whose)),
+            Encoding::Quantiles => RawValue::Number(source.number(whose, catalog.number_attribute(&source.attribute))),
             Encoding::Vocabulary | Encoding::Hashing => {
                 let mut numbers = Vec::new();
                 source.texts(whose, &mut |text| numbers.push(column.number(text)));

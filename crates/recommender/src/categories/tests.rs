@@ -40,7 +40,7 @@ const ITEMS: [&str; 4] = [
     r#"{"item_id":"a","attributes":{"genre":["x","y"],"price":10}}"#,
     r#"{"item_id":"b","attributes":{"genre":"x","price":1000}}"#,
     r#"{"item_id":"c"}"#,
-    r#"{"item_id":"d","attributes":{"genre":7,"price":"dear"}}"#,
+    r#"{"item_id":"d","attributes":{"genre":"7","price":"dear"}}"#,
 ];
 const USER: &str = r#"{"user_id":"u","attributes":{"gender":"f"}}"#;
 const ALL: &str = r#"{
@@ -49,7 +49,8 @@ const ALL: &str = r#"{
     "genre": {"of": "item", "attribute": "genre", "count_min": 1},
     "hashed": {"of": "item", "attribute": "genre", "encoding": "hashing", "ids": 8},
     "item": {"of": "item", "attribute": "item_id", "count_min": 2},
-    "price": {"of": "item", "attribute": "price", "encoding": "quantiles", "ids": 2}
+    "price": {"of": "item", "attribute": "price", "encoding": "quantiles", "ids": 2},
+    "price_text": {"of": "item", "attribute": "price", "count_min": 1}
 }"#;
 
 fn items() -> impl Iterator<Item = ItemIdx> + Clone {
@@ -94,7 +95,10 @@ fn serving_encodes_what_training_encoded() {
     let state = state(&ITEMS, USER);
     let (encoders, trained) = fitted(&state);
     let names: Vec<String> = encoders.categories().into_iter().map(|category| category.name).collect();
-    assert_eq!(names, ["device", "gender", "genre", "hashed", "item", "price"]);
+    assert_eq!(names, ["device", "gender", "genre", "hashed", "item", "price", "price_text"]);
+    assert_eq!(served(&encoders, &state, &request(Some("phone"))), trained);
+    // The same by the numbers that the fold gives texts.
+    encoders.number_texts(state.catalog());
     assert_eq!(served(&encoders, &state, &request(Some("phone"))), trained);
     // x twice, y and 7 once: the most frequent first; no item id stands twice; a text is no price.
     let of = |candidate: usize, category: usize| trained[candidate][category].clone();
@@ -111,14 +115,14 @@ fn serving_encodes_what_training_encoded() {
 #[test]
 fn what_training_never_met_is_unknown_and_nothing_given_is_none() {
     let (encoders, _) = fitted(&state(&ITEMS, USER));
-    let later = state(
-        &[r#"{"item_id":"a","attributes":{"genre":"new","price":-1e300}}"#, ITEMS[1], ITEMS[2], ITEMS[3]],
-        r#"{"user_id":"u","attributes":{"gender":true}}"#,
-    );
+    let new = r#"{"item_id":"a","attributes":{"genre":"new","price":-1e300}}"#;
+    let later = state(&[ITEMS[1], ITEMS[2], ITEMS[3], new], r#"{"user_id":"u","attributes":{"gender":true}}"#);
     let ids = served(&encoders, &later, &request(None));
-    assert_eq!(ids[0][..3], [vec![], vec![0], vec![0]]);
-    // A number beyond what a feature holds is as good as missing.
-    assert_eq!(ids[0][5], [0]);
+    // Texts that were numbered before, and one that came later.
+    encoders.number_texts(state(&ITEMS[1..], USER).catalog());
+    assert_eq!(served(&encoders, &later, &request(None)), ids);
+    assert_eq!(ids[3][..3], [vec![], vec![0], vec![0]]);
+    assert_eq!(ids[3][5], [1], "far below all that training met");
     // From its file an encoder is the same.
     let again: CategoryEncoders = serde_json::from_str(&serde_json::to_string(&encoders).unwrap()).unwrap();
     assert_eq!(served(&again, &later, &request(None)), ids);

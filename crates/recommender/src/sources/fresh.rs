@@ -14,7 +14,7 @@ pub(crate) struct Fresh {
 }
 
 /// Newest catalogue entries that one request looks at.
-const LOOKED_AT_MAX: usize = 2_000;
+const LOOKED_AT_MAX: usize = 500;
 /// Items between two looks at the budget.
 const SCORED: usize = 64;
 

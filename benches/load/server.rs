@@ -1,0 +1,76 @@
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::Driver;
+use crate::{client, world};
+
+/// How long a server may replay its log and check its bundle.
+const START_TIMEOUT: Duration = Duration::from_secs(600);
+/// In which Linux tells processor time.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// `shortlist serve` as a process of its own, ended when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the binary, on one core alone if asked, and waits until it serves its bundle.
+    pub(crate) fn start(store: &Path, driver: &Driver, core: Option<usize>) -> anyhow::Result<Self> {
+        // Free now, and nobody else takes it before the server does.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let binary = env!("CARGO_BIN_EXE_shortlist");
+        let mut command = match core {
+            None => Command::new(binary),
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &core.to_string(), binary]);
+                command
+            }
+        };
+        command.arg("serve").arg("--store").arg(store).args(["--listen", &address.to_string()]);
+        command.env("SHORTLIST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
+        let started = Instant::now();
+        let mut server = Self { process: command.spawn().context("cannot start the server")?, address };
+        while let Err(error) = driver.block_on(client::is_ready(address)) {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("the server ended with {status}");
+            }
+            if started.elapsed() > START_TIMEOUT {
+                return Err(error.context("the server did not get ready"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
+        Ok(server)
+    }
+
+    /// Resident memory, where the system tells.
+    pub(crate) fn memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib / 1024)
+    }
+
+    /// Processor time that it has used, where the system tells.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 = [11, 12].into_iter().filter_map(|place| fields.get(place)?.parse::<u64>().ok()).sum();
+        Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What it still had to say goes to a store that is removed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
