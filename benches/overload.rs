@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Parser;
+use shortlist_ranking::Precision;
 
 use crate::load::{Driver, Kind, Server, Tally, Traffic, plan};
 use crate::world::{RankerKind, SEED, Size, World, is_smoke};
@@ -30,8 +31,6 @@ const P99_MS_MAX: f64 = 100.0;
 const STEP: f64 = 1.15;
 /// Share of the requests that may be degraded, refused or failed at capacity.
 const DISTURBED_MAX: f64 = 0.01;
-/// 500 neighbours of the user's vector, and nothing else; `effort` as for 99 of 100.
-const ANN_ALONE: &str = "[surfaces.home]\ncandidates_share = 1.0\n[surfaces.home.sources]\nann = { share = 1.0 }\n";
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Drives the real service beyond what it can do.
@@ -56,9 +55,15 @@ struct Args {
     /// The second stage: logistic regression on the default features, or hidden layers of 256 and 128 over 64 inputs
     #[arg(long, default_value = "logistic", value_parser = ["logistic", "mlp"])]
     ranker: String,
+    /// The network's weights: full, or in bytes
+    #[arg(long, default_value = "f32", value_parser = ["f32", "int8"])]
+    precision: String,
     /// Where candidates come from: as `home` is shipped, or 500 neighbours alone
     #[arg(long, default_value = "home", value_parser = ["home", "ann"])]
     sources: String,
+    /// How hard the search for neighbours alone tries
+    #[arg(long, default_value_t = 3_200)]
+    effort: usize,
     /// Make the store in this folder, print nothing but that, and drive nothing
     #[arg(long)]
     store: Option<PathBuf>,
@@ -211,9 +216,14 @@ fn main() -> anyhow::Result<()> {
 
 /// A store with the world that was asked for, and the surface.
 fn make_store(args: &Args, size: Size, folder: &Path) -> anyhow::Result<()> {
-    let ranker = if args.ranker == "mlp" { RankerKind::Mlp } else { RankerKind::Logistic };
+    let ranker = match (args.ranker.as_str(), args.precision.as_str()) {
+        ("mlp", "int8") => RankerKind::Mlp(Precision::Int8),
+        ("mlp", _) => RankerKind::Mlp(Precision::F32),
+        _ => RankerKind::Logistic,
+    };
     World::make_with(size, ranker)?.into_store(folder)?;
-    let config = if args.sources == "ann" { ANN_ALONE } else { "" };
+    let alone = "[surfaces.home]\ncandidates_share = 1.0\n[surfaces.home.sources]\nann = { share = 1.0, effort = ";
+    let config = if args.sources == "ann" { format!("{alone}{} }}\n", args.effort) } else { String::new() };
     Ok(std::fs::write(folder.join("shortlist.toml"), config)?)
 }
 

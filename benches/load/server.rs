@@ -10,6 +10,11 @@ use crate::{client, world};
 
 /// How long a server may replay its log and check its bundle.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a server may work after it has said that it is ready.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// It rests when it has used less than this share of a core for so long.
+const REST: Duration = Duration::from_secs(2);
+const REST_SHARE: f64 = 0.03;
 /// In which Linux tells processor time.
 const TICKS_PER_SECOND: u64 = 100;
 
@@ -47,7 +52,22 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
+        server.settle();
         Ok(server)
+    }
+
+    /// Waits until it rests: beside its first requests it makes a checkpoint of a log that has none.
+    fn settle(&self) {
+        let started = Instant::now();
+        let mut before = self.cpu();
+        while started.elapsed() < SETTLE_TIMEOUT {
+            std::thread::sleep(REST);
+            let now = self.cpu();
+            if now.zip(before).is_none_or(|(now, before)| now - before < REST.mul_f64(REST_SHARE)) {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Resident memory, where the system tells.

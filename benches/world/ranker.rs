@@ -31,7 +31,7 @@ pub(crate) enum RankerKind {
     Logistic,
     /// Hidden layers of 256 and 128 units over 64 inputs: the 29 default features, and five categories of items and
     /// users, seven numbers each.
-    Mlp,
+    Mlp(Precision),
 }
 
 /// What the network embeds.
@@ -54,8 +54,10 @@ pub(crate) fn fit(
     now: Timestamp,
 ) -> anyhow::Result<FittedRanker> {
     let pipeline = Pipeline::default();
-    let schema: CategorySchema =
-        if kind == RankerKind::Mlp { serde_json::from_str(CATEGORIES)? } else { CategorySchema::default() };
+    let (schema, precision) = match kind {
+        RankerKind::Logistic => (CategorySchema::default(), None),
+        RankerKind::Mlp(precision) => (serde_json::from_str(CATEGORIES)?, Some(precision)),
+    };
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let (mut raw, mut raw_rows) = (RawCategories::new(&schema), Vec::new());
     let mut numbers = TrainingRows::new(RowSchema::of_numbers(models.features.names()).shared())?;
@@ -73,10 +75,10 @@ pub(crate) fn fit(
             raw_rows.push(raw.read(&retrieved.context, candidate.item).context("a candidate is in the catalogue")?);
         }
     }
-    if kind == RankerKind::Logistic {
+    let Some(precision) = precision else {
         let fitted = LogisticRegression::fit(&numbers, &LogisticConfig::default(), &mut |_| ())?;
         return Ok(FittedRanker::logistic(fitted));
-    }
+    };
     let categories = CategoryEncoders::fit(&schema, &raw, &raw_rows)?;
     let with_ids = RowSchema { categories: categories.categories(), ..RowSchema::clone(numbers.schema()) };
     let standardization = Standardization::of(&numbers);
@@ -93,7 +95,6 @@ pub(crate) fn fit(
     };
     let config = FitConfig { epochs_max: 3, batch_rows: 256, ..FitConfig::default() };
     let mut fit = Fit::run(&rows, &network, &config, SEED, &mut |_, epoch| epoch.number as f64)?;
-    let precision = Precision::F32;
     let model = RankingModel::of(&mut fit, precision);
     let network = NetworkRanker { model, precision, numbers: standardization, categories, log_odds: None };
     let outcomes = vec![Outcome { name: WANTED.to_owned(), calibration: None }];

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Wait in the queue beyond which requests do less.
-const WAIT_MAX: Duration = Duration::from_millis(15);
+/// Wait in the queue beyond which requests do less: a quarter of the usual deadline.
+const WAIT_MAX: Duration = Duration::from_millis(25);
 /// Least part of the usual work.
 const EFFORT_MIN: f64 = 0.25;
 /// What effort falls to, and by what it rises, per step.
@@ -63,7 +63,7 @@ mod tests {
             assert!((dial.turn(Duration::from_micros(300)) - 1.0).abs() < 1e-12);
         }
         for _ in 0..1_000 {
-            dial.turn(Duration::from_millis(30));
+            dial.turn(2 * WAIT_MAX);
         }
         assert!((dial.effort() - EFFORT_MIN).abs() < 1e-12);
         for _ in 0..1_000 {
