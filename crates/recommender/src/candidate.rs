@@ -2,13 +2,11 @@ use shortlist_types::{ItemIdx, Score};
 
 use crate::StageName;
 
-/// An item that may make it into the answer, with where it came from.
-#[derive(Debug, Clone, PartialEq)]
+/// An item that may make it into the answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// Which item.
     pub item: ItemIdx,
-    /// The sources that proposed it, in the pipeline's order.
-    pub sources: Vec<SourceHit>,
     /// The blend's score of the user's taste; absent when no model knows both.
     pub retrieval_score: Option<Score>,
 }

@@ -117,10 +117,9 @@ impl Models {
         self.space.as_ref()?.vector(item)
     }
 
-    /// What the first stage scores an item by; none if no model knows it.
-    pub fn score(&self, taste: &Taste, item: ItemIdx) -> Option<Score> {
-        let vector = self.vector(item);
-        self.blend.score(taste, item, vector.as_deref()).and_then(|score| Score::parse(score).ok())
+    /// What the first stage scores an item by, from its [`Self::vector`]; none if no model knows it.
+    pub(crate) fn score(&self, taste: &Taste, item: ItemIdx, vector: Option<&[f32]>) -> Option<Score> {
+        self.blend.score(taste, item, vector).and_then(|score| Score::parse(score).ok())
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Instant;
 
 use foldhash::fast::FixedState;
@@ -36,6 +36,8 @@ pub struct Retrieved<'a> {
     /// In retrieval order: by the blend's score of the user's taste; those without a score follow in the
     /// order of their sources.
     pub candidates: Vec<Candidate>,
+    /// What each source said, in the pipeline's order.
+    proposals: Vec<(StageName, Proposed)>,
     degraded: Vec<Degraded>,
     timings: Vec<StageTiming>,
 }
@@ -228,7 +230,8 @@ impl Pipeline {
         let mut context =
             RequestContext::gather(state, models, about, &self.filters, request, now, &mut scratch.taste)?;
         context.effort = watch.effort();
-        let mut retrieved = Retrieved { context, candidates: Vec::new(), degraded: Vec::new(), timings: Vec::new() };
+        let (candidates, proposals, degraded, timings) = Default::default();
+        let mut retrieved = Retrieved { context, candidates, proposals, degraded, timings };
         retrieved.timed("user_vector", started);
         if models.is_none() {
             retrieved.degraded.push(Degraded::NoBundle);
@@ -258,7 +261,8 @@ impl Pipeline {
         watch.enter(None);
         let started = Instant::now();
         let items = self.share_out(&proposals, total);
-        retrieved.candidates = in_retrieval_order(retrieved.score(items, &proposals));
+        retrieved.candidates = in_retrieval_order(retrieved.score(&items));
+        retrieved.proposals = proposals;
         retrieved.timed("merge", started);
         Ok(retrieved)
     }
@@ -267,7 +271,7 @@ impl Pipeline {
     fn popular(&self, retrieved: &mut Retrieved<'_>, k: usize) -> Answer {
         let context = &retrieved.context;
         let board = context.state.popular().filter(|item| context.is_eligible(*item)).take(k);
-        let candidate = |item| Candidate { item, sources: Vec::new(), retrieval_score: None };
+        let candidate = |item| Candidate { item, retrieval_score: None };
         retrieved.candidates = board.map(candidate).collect();
         let answer = self.early(retrieved, &retrieval_order(retrieved.candidates.len()), Degraded::SourceTimeout);
         retrieved.candidates.clear();
@@ -321,7 +325,7 @@ impl Pipeline {
         )?;
         let candidates = served.candidates.iter().map(|candidate| {
             let score = candidate.retrieval_score.map(Score::parse).transpose();
-            score.map(|retrieval_score| Candidate { item: candidate.item, sources: Vec::new(), retrieval_score })
+            score.map(|retrieval_score| Candidate { item: candidate.item, retrieval_score })
         });
         let candidates = candidates.collect::<Result<Vec<_>, _>>()?;
         let mut features = FeatureScratch::default();
@@ -463,7 +467,7 @@ impl Pipeline {
                 score: ranked.score,
                 rank,
                 probabilities: retrieved.probabilities(ranked, scratch),
-                sources: candidate.sources.clone(),
+                sources: retrieved.sources_of(candidate.item),
                 explanation,
             })
         });
@@ -473,31 +477,33 @@ impl Pipeline {
 
 impl Retrieved<'_> {
     /// Makes candidates of the chosen items, in their order.
-    fn score(&self, items: Vec<ItemIdx>, proposals: &[(StageName, Proposed)]) -> Vec<Candidate> {
-        let positions: HashMap<ItemIdx, usize, FixedState> =
-            items.iter().enumerate().map(|(i, item)| (*item, i)).collect();
-        let mut candidates: Vec<Candidate> = items
-            .into_iter()
-            .map(|item| {
-                let retrieval_score = self.retrieval_score(item);
-                Candidate { item, sources: Vec::new(), retrieval_score }
-            })
-            .collect();
-        for (source, proposed) in proposals {
-            for (rank, item) in proposed.items.iter().enumerate() {
-                if let Some(position) = positions.get(item) {
-                    let score = proposed.scores.get(rank).copied();
-                    candidates[*position].sources.push(SourceHit { source: *source, rank, score });
-                }
-            }
-        }
-        candidates
+    fn score(&self, items: &[ItemIdx]) -> Vec<Candidate> {
+        // In two steps: the fetches of all vectors overlap.
+        let places = items.iter().map(|item| self.context.models.and_then(|models| models.vector(*item)));
+        let vectors: Vec<_> = places.collect();
+        let scored = items.iter().zip(&vectors).map(|(item, vector)| {
+            let known = self.context.models.zip(self.context.taste.as_ref());
+            let retrieval_score = known.and_then(|(models, taste)| models.score(taste, *item, vector.as_deref()));
+            Candidate { item: *item, retrieval_score }
+        });
+        scored.collect()
+    }
+
+    /// The sources that proposed an item, in the pipeline's order.
+    ///
+    /// **Cost**: a look through all proposals; for the items that are shown.
+    pub fn sources_of(&self, item: ItemIdx) -> Vec<SourceHit> {
+        let hit = |(source, proposed): &(StageName, Proposed)| {
+            let rank = proposed.items.iter().position(|proposed| *proposed == item)?;
+            Some(SourceHit { source: *source, rank, score: proposed.scores.get(rank).copied() })
+        };
+        self.proposals.iter().filter_map(hit).collect()
     }
 
     /// What the first stage's models score an item by, retrieved or not; none if none of them knows it.
     pub fn retrieval_score(&self, item: ItemIdx) -> Option<Score> {
         let (models, taste) = self.context.models.zip(self.context.taste.as_ref())?;
-        models.score(taste, item)
+        models.score(taste, item, models.vector(item).as_deref())
     }
 
     /// How likely each calibrated outcome of a ranked item is.
@@ -559,7 +565,7 @@ impl Retrieved<'_> {
     ///
     /// **Shapes**: (candidates + others) x [`shortlist_features::FeatureSchema::width`], row-major.
     pub fn feature_rows(&self, others: &[ItemIdx], scratch: &mut FeatureScratch) {
-        let others = self.score(others.to_vec(), &[]);
+        let others = self.score(others);
         feature_rows(&self.context, &self.candidates, &others, &Unlimited, scratch);
     }
 

@@ -145,9 +145,11 @@ impl Search<'_> {
             for packed in points.iter() {
                 let point = packed_number(*packed) as usize;
                 let mut left = k;
-                for item in &items[starts[point] as usize..starts[point + 1] as usize] {
+                let of_point = &items[starts[point] as usize..starts[point + 1] as usize];
+                for item in of_point {
                     pacer.spend(1)?;
-                    if self.allowed.contains(*item) {
+                    // The walk pooled only points with an allowed item: the only one was asked about.
+                    if of_point.len() == 1 || self.allowed.contains(*item) {
                         ranked.push(with_number(*packed, *item));
                         left -= 1;
                         if left == 0 {

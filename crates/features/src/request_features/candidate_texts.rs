@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::FixedState;
 
@@ -48,15 +49,17 @@ impl<'a> CandidateTexts<'a> {
             HashMap::with_capacity_and_hasher(all.len(), FixedState::default());
         texts.positions.reserve(all.len());
         for label in all {
-            // The state has the counts of every text that an item carries.
-            let Some(stats) = state.text(label) else { continue };
-            let next = u32::try_from(texts.distinct.len()).unwrap_or(u32::MAX);
-            let position = *numbers.entry(label).or_insert(next);
-            if position == next {
-                let attribute = state.catalog().attribute_of(label);
-                let share = state.totals().all.share_of(stats);
-                texts.distinct.push(CandidateText { label, attribute, stats, share, history: history.text(label) });
-            }
+            let position = match numbers.entry(label) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    // The state has the counts of every text that an item carries.
+                    let Some(stats) = state.text(label) else { continue };
+                    let attribute = state.catalog().attribute_of(label);
+                    let share = state.totals().all.share_of(stats);
+                    texts.distinct.push(CandidateText { label, attribute, stats, share, history: history.text(label) });
+                    *new.insert(u32::try_from(texts.distinct.len() - 1).unwrap_or(u32::MAX))
+                }
+            };
             texts.positions.push(position);
         }
         texts

@@ -1,10 +1,10 @@
 use super::bytes::ByteLayer;
-use super::{BLOCK, Candidates};
+use super::{BLOCK, Candidates, Ids};
 use crate::RowSchema;
 use crate::dense::{Around, Columns, Output, Packed, product_rows};
 use crate::network::{Embeddings, Parameter, mean_of};
 use crate::simd::Simd;
-use crate::simd::elementwise::add;
+use crate::simd::elementwise::add_parts;
 
 /// Most memory for the shares of one category's ids, in bytes.
 const SHARES_MAX: usize = 16 << 20;
@@ -24,6 +24,9 @@ pub(crate) struct FirstLayer {
     /// The numbers' part in bytes, if so wished.
     number_codes: Option<ByteLayer>,
 }
+
+/// Contributions that are added in one pass over a row.
+const PARTS_MAX: usize = 16;
 
 /// What a request shares, and the rows of a block.
 #[derive(Debug, Default)]
@@ -84,17 +87,29 @@ impl FirstLayer {
         );
     }
 
-    /// Adds what the ids of one category contribute to one row.
-    fn add_ids(&self, category: usize, ids: &[u32], row: &mut Vec<f32>, out: &mut [f32]) {
-        match (&self.shares[category], ids) {
-            (_, []) => {}
-            (Some(shares), [id]) => add(self.simd, out, &shares[*id as usize * out.len()..]),
-            _ => {
+    /// Adds what the ids of the categories contribute to one row.
+    fn add_ids<'a>(&self, ids: impl Iterator<Item = (usize, &'a [u32])>, row: &mut Vec<f32>, out: &mut [f32]) {
+        let width = out.len();
+        let mut parts = [(0.0, &[][..]); PARTS_MAX];
+        let mut count = 0;
+        for (category, ids) in ids {
+            let Some(shares) = &self.shares[category] else {
                 row.resize(self.dimensions, 0.0);
                 mean_of(&self.tables[category], ids, row);
                 self.multiply(row, self.dimensions, category * self.dimensions, out);
+                continue;
+            };
+            for id in ids {
+                // What the mean of several embeddings contributes is the mean of what they do.
+                parts[count] = (1.0 / ids.len() as f32, &shares[*id as usize * width..][..width]);
+                count += 1;
+                if count == PARTS_MAX {
+                    add_parts(self.simd, out, &parts);
+                    count = 0;
+                }
             }
         }
+        add_parts(self.simd, out, &parts[..count]);
     }
 
     /// Computes what all candidates share.
@@ -102,11 +117,11 @@ impl FirstLayer {
         let FirstScratch { shared, row, .. } = scratch;
         shared.clear();
         shared.extend_from_slice(&self.bias);
-        for (category, ids) in candidates.ids.iter().enumerate() {
-            if let super::Ids::Shared(ids) = ids {
-                self.add_ids(category, ids, row, shared);
-            }
-        }
+        let of_all = candidates.ids.iter().enumerate().filter_map(|(category, ids)| match ids {
+            Ids::Shared(ids) => Some((category, *ids)),
+            Ids::Each(_) | Ids::Lists { .. } => None,
+        });
+        self.add_ids(of_all, row, shared);
         let first = self.tables.len() * self.dimensions;
         self.multiply(candidates.shared_numbers, candidates.shared_numbers.len(), first, shared);
     }
@@ -126,15 +141,12 @@ impl FirstLayer {
         let rows = out.len() / width;
         debug_assert!(rows <= BLOCK);
         let FirstScratch { shared, row, codes, scales } = scratch;
-        let has_own_ids = candidates.ids.iter().any(|ids| !matches!(ids, super::Ids::Shared(_)));
+        let own_ids = || candidates.ids.iter().enumerate().filter(|(_, ids)| !matches!(ids, Ids::Shared(_)));
+        let has_own_ids = own_ids().next().is_some();
         if has_own_ids {
             for (place, out) in out.chunks_exact_mut(width).enumerate() {
                 out.copy_from_slice(shared);
-                for (category, ids) in candidates.ids.iter().enumerate() {
-                    if !matches!(ids, super::Ids::Shared(_)) {
-                        self.add_ids(category, ids.of(first + place), row, out);
-                    }
-                }
+                self.add_ids(own_ids().map(|(category, ids)| (category, ids.of(first + place))), row, out);
             }
         }
         let values = &candidates.numbers[first * own..(first + rows) * own];

@@ -62,6 +62,32 @@ vectorised! {
     }
 }
 
+/// Columns that stay in registers while rows are added up.
+const COLUMNS_AT_ONCE: usize = 64;
+
+vectorised! {
+    /// Adds `parts`, each a weight and a row as wide as `out`, to what `out` holds, in their order.
+    fn add_parts(out: &mut [f32], parts: &[(f32, &[f32])]) {
+        let whole = out.len() - out.len() % COLUMNS_AT_ONCE;
+        let (blocks, left) = out.as_chunks_mut::<COLUMNS_AT_ONCE>();
+        for (block, out) in blocks.iter_mut().enumerate() {
+            let mut sums = *out;
+            for (weight, row) in parts {
+                let row = &row[block * COLUMNS_AT_ONCE..][..COLUMNS_AT_ONCE];
+                for column in 0..COLUMNS_AT_ONCE {
+                    sums[column] += weight * row[column];
+                }
+            }
+            *out = sums;
+        }
+        for (weight, row) in parts {
+            for (sum, value) in left.iter_mut().zip(&row[whole..]) {
+                *sum += weight * value;
+            }
+        }
+    }
+}
+
 vectorised! {
     /// `out = relu(input)`.
     fn relu(out: &mut [f32], input: &[f32]) {

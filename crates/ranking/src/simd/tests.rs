@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::elementwise::add_parts;
 use super::{BYTE_GROUP, ByteTile, LANES, Simd, TILE_COLUMNS, TILE_ROWS, Tile};
 
 proptest! {
@@ -75,6 +76,23 @@ proptest! {
         };
         for simd in Simd::available() {
             prop_assert_eq!(codes(simd), codes(Simd::SCALAR), "{:?}", simd);
+        }
+    }
+
+    #[test]
+    fn every_level_adds_parts_to_the_same_bits(width in 1_usize..200, count in 0_usize..6, seed: u64) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut values = |n: usize| -> Vec<f32> { (0..n).map(|_| random.random_range(-2.0..2.0)).collect() };
+        let (rows, weights, before) = (values(width * count), values(count), values(width));
+        let parts: Vec<_> = weights.iter().copied().zip(rows.chunks_exact(width)).collect();
+        let mut expected = before.clone();
+        for (weight, row) in &parts {
+            expected.iter_mut().zip(*row).for_each(|(sum, value)| *sum += weight * value);
+        }
+        for simd in Simd::available() {
+            let mut got = before.clone();
+            add_parts(simd, &mut got, &parts);
+            prop_assert!(got.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{simd:?}");
         }
     }
 }

@@ -36,7 +36,8 @@ impl Source for Fresh {
             age_days <= self.days && request.is_eligible(*item)
         });
         let taste = request.models.zip(request.taste.as_ref());
-        let score = |item: ItemIdx| taste.and_then(|(models, taste)| models.score(taste, item));
+        let score =
+            |item: ItemIdx| taste.and_then(|(models, taste)| models.score(taste, item, models.vector(item).as_deref()));
         // Without time to score them all, those not reached count as unscored.
         let score = |(place, item): (usize, ItemIdx)| {
             let late = place % SCORED == SCORED - 1 && budget.exhausted();

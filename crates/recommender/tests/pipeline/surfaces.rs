@@ -318,7 +318,7 @@ proptest! {
         places.sort_unstable();
         prop_assert!(places.into_iter().eq(0..retrieved.candidates.len()));
         let let_through = |candidate: &Candidate| {
-            retrieved.context.is_eligible(candidate.item) && !candidate.sources.is_empty()
+            retrieved.context.is_eligible(candidate.item) && !retrieved.sources_of(candidate.item).is_empty()
         };
         prop_assert!(retrieved.candidates.iter().all(let_through));
         let distinct: HashSet<_> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
