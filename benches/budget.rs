@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::load::{Driver, Kind, Server, Tally, Traffic, plan};
+use crate::load::{Driver, Kind, Manners, Server, Tally, Traffic, plan};
 use crate::world::{SEED, Size, World, is_smoke};
 
 /// The promise: 99 of 100 answers in this many milliseconds.
@@ -78,7 +78,8 @@ fn main() -> anyhow::Result<ExitCode> {
         let rates = [(Kind::Rest, *rate), (Kind::Grpc, *rate), (Kind::Event, EVENTS_PER_SECOND)];
         let duration = warm_up + Duration::try_from_secs_f64(args.seconds)?;
         let planned = plan(&rates, duration, (size.users, size.items), SEED)?;
-        let tallies = driver.run(&Traffic { address: server.address, planned, warm_up })?;
+        let tallies =
+            driver.run(&Traffic { address: server.address, planned, warm_up, manners: Manners::default() })?;
         println!(
             "\nopen loop for {} s: {rate}/s REST + {rate}/s gRPC + {EVENTS_PER_SECOND}/s events; server at {} MiB\n",
             args.seconds,

@@ -30,7 +30,7 @@ use shortlist_store::Store;
 use shortlist_types::{Attributes, Event, EventId, EventTypes, ItemId, LogRecord, LogSeq, Timestamp, UserId};
 
 use crate::client::{GrpcConnection, Outcome, RestConnection};
-use crate::load::{Driver, Kind, Traffic, plan};
+use crate::load::{Driver, Kind, Manners, Traffic, plan};
 use crate::world::{SEED, is_smoke};
 
 /// REST connections that each send one event after the other.
@@ -145,7 +145,7 @@ fn acknowledgement(
     let mut syncs = bare_syncs(folder, duration / 4)?;
     let warm_up = duration / 5;
     let planned = plan(&[(Kind::Event, rate)], warm_up + duration, (10_000, 10_000), SEED)?;
-    let tallies = driver.run(&Traffic { address: server.address, planned, warm_up })?;
+    let tallies = driver.run(&Traffic { address: server.address, planned, warm_up, manners: Manners::default() })?;
     syncs.add(bare_syncs(folder, duration / 4)?)?;
     let tally = tallies.iter().find(|(kind, _)| *kind == Kind::Event).map(|(_, tally)| tally);
     let tally = tally.context("no events were sent")?;
@@ -341,7 +341,7 @@ impl Server {
 
 async fn is_ready(address: SocketAddr) -> bool {
     let ready = async { RestConnection::open(address).await?.get("/readyz").await };
-    ready.await.is_ok_and(|(status, _)| status == hyper::StatusCode::OK)
+    ready.await.is_ok_and(|response| response.status() == hyper::StatusCode::OK)
 }
 
 impl Drop for Server {

@@ -15,20 +15,22 @@ mod world;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Parser;
 use shortlist_ranking::Precision;
+use shortlist_store::{Store, StoreError};
 
-use crate::load::{Driver, Kind, Server, Tally, Traffic, plan};
+use crate::load::{Driver, Kind, Manners, Pinned, Server, Tally, Traffic, plan};
 use crate::world::{RankerKind, SEED, Size, World, is_smoke};
 
 /// The promise: 99 of 100 answers in this many milliseconds.
 const P99_MS_MAX: f64 = 100.0;
 /// Rates that are tried for the capacity: each so many times the one before.
 const STEP: f64 = 1.15;
+/// Times that the last step is halved: C is known to 4 in 100.
+const HALVINGS: usize = 2;
 /// Share of the requests that may be degraded, refused or failed at capacity.
 const DISTURBED_MAX: f64 = 0.01;
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -64,8 +66,8 @@ struct Args {
     /// How hard the search for neighbours alone tries
     #[arg(long, default_value_t = 3_200)]
     effort: usize,
-    /// Make the store in this folder, print nothing but that, and drive nothing
-    #[arg(long)]
+    /// Keep the store in this folder; one that is there is served as it is, but for its sources
+    #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Drive this server, which answers as ours does, instead of starting one
     #[arg(long, value_name = "HOST:PORT")]
@@ -124,7 +126,12 @@ impl Loader {
         let planned = plan(&rates, duration, (self.size.users, self.size.items), SEED)?;
         let cpu = || self.server.as_ref().and_then(Server::cpu).unwrap_or_default();
         let before = cpu();
-        let tallies = self.driver.run(&Traffic { address: self.address, planned, warm_up: WARM_UP })?;
+        let tallies = self.driver.run(&Traffic {
+            address: self.address,
+            planned,
+            warm_up: WARM_UP,
+            manners: Manners::default(),
+        })?;
         let cpu = cpu() - before;
         let tally = tallies.into_iter().find_map(|(kind, tally)| (kind == self.kind).then_some(tally));
         let tally = tally.ok_or_else(|| anyhow::anyhow!("nothing was counted"))?;
@@ -134,12 +141,46 @@ impl Loader {
     }
 }
 
+impl Loader {
+    /// The greatest rate that is kept: found in steps, then by halving the last one.
+    fn capacity(&self, from: f64, seconds: f64) -> anyhow::Result<f64> {
+        let mut kept = from;
+        let mut broken = from;
+        ensure!(self.keeps(from, seconds)?, "{from}/s are too many already: begin lower");
+        while self.keeps(broken, seconds)? {
+            kept = broken;
+            broken *= STEP;
+        }
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(kept, broken);
+            if self.keeps(middle, seconds)? { kept = middle } else { broken = middle }
+        }
+        Ok(kept)
+    }
+
+    /// Whether a rate is kept, at the second try at the latest: the machine is not ours alone.
+    fn keeps(&self, rate: f64, seconds: f64) -> anyhow::Result<bool> {
+        for _ in 0..2 {
+            let phase = self.phase(rate, seconds)?;
+            let Tally { degraded, refused, .. } = &phase.tally;
+            eprintln!(
+                "{rate:.0}/s: {:.0}/s answered, p99 {:.1} ms, {degraded} degraded, {refused} refused",
+                phase.goodput(),
+                phase.tally.percentile_ms(99.0),
+            );
+            if phase.is_kept() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let seconds = if is_smoke() { 1.0 } else { args.seconds };
     let size = Size::choose(args.items)?;
-    let cores = std::thread::available_parallelism()?.get();
-    let pinned = cores > 1 && pin_to(0);
+    let pinned = Pinned::to_first_core();
     let driver = Driver::new()?;
     let kind = if args.protocol == "grpc" { Kind::Grpc } else { Kind::Rest };
     let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -147,40 +188,23 @@ fn main() -> anyhow::Result<()> {
         Some(address) => (address, None),
         None => {
             let folder = args.store.as_deref().unwrap_or(temporary.path());
-            make_store(&args, size, folder)?;
-            if args.store.is_some() {
-                println!("{}", folder.display());
-                return Ok(());
+            if matches!(Store::open(folder), Err(StoreError::NotAStore { .. })) {
+                make_world(&args, size, folder)?;
             }
-            let server = Server::start(folder, &driver, pinned.then_some(1))?;
+            configure(&args, folder)?;
+            let server = Server::start(folder, &driver, pinned.is_some().then_some(1))?;
             (server.address, Some(server))
         }
     };
     let loader = Loader { driver, address, server, size, kind, events: args.events };
 
-    let mut rate = if is_smoke() { 20.0 } else { args.from };
-    let mut capacity = rate;
-    while !is_smoke() {
-        let phase = loader.phase(rate, 5.0_f64.min(seconds))?;
-        eprintln!(
-            "{rate:.0}/s: {:.0}/s answered, p99 {:.1} ms, {} degraded, {} refused",
-            phase.goodput(),
-            phase.tally.percentile_ms(99.0),
-            phase.tally.degraded,
-            phase.tally.refused
-        );
-        if !phase.is_kept() {
-            break;
-        }
-        capacity = rate;
-        rate *= STEP;
-    }
+    let capacity = if is_smoke() { 20.0 } else { loader.capacity(args.from, 5.0_f64.min(seconds))? };
     println!(
         "{} items, {}, {}/s events; {}: C = {capacity:.0}/s",
         size.items,
         args.protocol,
         args.events,
-        if pinned { "driver on one core, server on another" } else { "driver and server share the cores" }
+        if pinned.is_some() { "driver on one core, server on another" } else { "driver and server share the cores" }
     );
     if args.capacity {
         return Ok(());
@@ -214,22 +238,20 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A store with the world that was asked for, and the surface.
-fn make_store(args: &Args, size: Size, folder: &Path) -> anyhow::Result<()> {
+/// A store with the world that was asked for.
+fn make_world(args: &Args, size: Size, folder: &Path) -> anyhow::Result<()> {
     let ranker = match (args.ranker.as_str(), args.precision.as_str()) {
         ("mlp", "int8") => RankerKind::Mlp(Precision::Int8),
         ("mlp", _) => RankerKind::Mlp(Precision::F32),
         _ => RankerKind::Logistic,
     };
     World::make_with(size, ranker)?.into_store(folder)?;
+    Ok(())
+}
+
+/// The surface that was asked for.
+fn configure(args: &Args, folder: &Path) -> anyhow::Result<()> {
     let alone = "[surfaces.home]\ncandidates_share = 1.0\n[surfaces.home.sources]\nann = { share = 1.0, effort = ";
     let config = if args.sources == "ann" { format!("{alone}{} }}\n", args.effort) } else { String::new() };
     Ok(std::fs::write(folder.join("shortlist.toml"), config)?)
-}
-
-/// Keeps this process and what it starts on one core, where the system has `taskset`.
-fn pin_to(core: usize) -> bool {
-    let pid = std::process::id().to_string();
-    let status = Command::new("taskset").args(["-a", "-p", "-c", &core.to_string(), &pid]).output();
-    status.is_ok_and(|output| output.status.success())
 }

@@ -1,12 +1,18 @@
-//! D1 to D8, and the audit of skew, in their full forms, with a table of what was shown: `just reliability`. Built with the
+//! What is promised when things go wrong, in full forms, with a table of what was shown: `just reliability`. Built with the
 //! feature `reliability` alone, in release; D5 mounts a small file system and needs root for that.
 //! Names on the command line choose among them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a check that cannot go on fails
 #![allow(dead_code, unreachable_pub)] // the two forms use a part each
 #![allow(clippy::print_stdout, clippy::print_stderr)] // prints its table
 
+#[path = "../benches/client/mod.rs"]
+mod client;
 mod harness;
+#[path = "../benches/load/mod.rs"]
+mod load;
 mod reliability;
+#[path = "../benches/world/mod.rs"]
+mod world;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,7 +21,7 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 10] = [
+const CHECKS: [(&str, &str, Check); 18] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
     ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
@@ -25,6 +31,14 @@ const CHECKS: [(&str, &str, Check); 10] = [
     ("D6", "failed sync", reliability::d6_failed_sync::check),
     ("D7", "retries", reliability::d7_retries::check),
     ("D8", "clock jumps", reliability::d8_clock::check),
+    ("O1", "twice and five times the capacity", reliability::o1_overload::check),
+    ("O3", "a storm of retries", reliability::o3_retries::check),
+    ("O4", "a slow ranker", reliability::o4_slow_ranker::check),
+    ("O6", "short deadlines", reliability::o6_deadlines::check),
+    ("O7", "callers who hang up", reliability::o7_hang_ups::check),
+    ("O8", "brownout", reliability::o8_brownout::check),
+    ("P6", "scores that are not finite", reliability::p6_not_finite::check),
+    ("P7", "questions that mean the same", reliability::p7_same_answers::check),
     ("skew", "served features, computed again from the log", reliability::skew::check),
 ];
 

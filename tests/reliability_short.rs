@@ -1,10 +1,16 @@
-//! D1 to D8, and the audit of skew, in their short forms: what is acknowledged is not lost. The full forms: `just reliability`.
+//! What is promised when things go wrong, in short forms; the full ones: `just reliability`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 #![allow(dead_code, unreachable_pub)] // the two forms use a part each
 #![allow(clippy::print_stdout)] // what was shown
 
+#[path = "../benches/client/mod.rs"]
+mod client;
 mod harness;
+#[path = "../benches/load/mod.rs"]
+mod load;
 mod reliability;
+#[path = "../benches/world/mod.rs"]
+mod world;
 
 use reliability::Form::Short;
 
@@ -56,4 +62,44 @@ fn serving_reads_what_the_log_says() {
 #[test]
 fn d8_a_clock_that_jumps_forgets_nothing_young() {
     println!("{}", reliability::d8_clock::check(Short));
+}
+
+#[test]
+fn o1_beyond_its_capacity_it_does_what_it_can() {
+    println!("{}", reliability::o1_overload::check(Short));
+}
+
+#[test]
+fn o3_retries_at_once_do_not_bring_it_down() {
+    println!("{}", reliability::o3_retries::check(Short));
+}
+
+#[test]
+fn o4_a_slow_ranker_costs_the_order_and_no_answer() {
+    println!("{}", reliability::o4_slow_ranker::check(Short));
+}
+
+#[test]
+fn o6_nobody_is_answered_after_his_deadline() {
+    println!("{}", reliability::o6_deadlines::check(Short));
+}
+
+#[test]
+fn o7_nobody_works_for_callers_who_hung_up() {
+    println!("{}", reliability::o7_hang_ups::check(Short));
+}
+
+#[test]
+fn o8_answers_get_cheaper_before_any_is_refused() {
+    println!("{}", reliability::o8_brownout::check(Short));
+}
+
+#[test]
+fn p6_scores_that_are_no_numbers_never_come_first() {
+    println!("{}", reliability::p6_not_finite::check(Short));
+}
+
+#[test]
+fn p7_what_does_not_matter_changes_nothing() {
+    println!("{}", reliability::p7_same_answers::check(Short));
 }

@@ -2,21 +2,22 @@
 //! generated client.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use shortlist_proto::v1;
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
 use tokio::net::TcpStream;
-use tonic::Code;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 /// What became of one request.
 #[derive(Debug)]
@@ -24,8 +25,10 @@ pub(crate) enum Outcome {
     Ok,
     /// Answered with less than asked, and said so.
     Degraded,
-    /// Turned away at the door: 429 or `RESOURCE_EXHAUSTED`.
+    /// Turned away at the door, and told when to come again: 429 or `RESOURCE_EXHAUSTED`.
     Refused,
+    /// The caller waited no longer.
+    HungUp,
     Failed(String),
 }
 
@@ -67,40 +70,58 @@ impl RestConnection {
         self.sender.ready().await.is_ok()
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-        self.send(Method::GET, path, String::new()).await
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Response<Bytes>> {
+        self.send(Method::GET, path, String::new(), None).await
     }
 
     pub(crate) async fn recommend(&mut self, user_id: &str, k: usize) -> anyhow::Result<Outcome> {
-        let body = json!({ "user_id": user_id, "k": k });
-        let (status, body) = self.send(Method::POST, "/v1/recommend", body.to_string()).await?;
-        if status != StatusCode::OK {
-            return Ok(refusal(status, &body));
+        let response = self.post("/v1/recommend", &json!({ "user_id": user_id, "k": k }), None).await?;
+        if response.status() != StatusCode::OK {
+            return Ok(refusal(&response));
         }
-        let answer: RestAnswer = serde_json::from_slice(&body)?;
+        let answer: RestAnswer = serde_json::from_slice(response.body())?;
         Ok(Outcome::of_answer(answer.items.len(), k, !answer.degraded.is_empty()))
     }
 
     pub(crate) async fn click(&mut self, user_id: &str, item_id: &str) -> anyhow::Result<Outcome> {
         let body = json!({ "user_id": user_id, "item_id": item_id, "event_type": "click" });
-        let (status, body) = self.send(Method::POST, "/v1/events", body.to_string()).await?;
-        Ok(if status == StatusCode::OK { Outcome::Ok } else { refusal(status, &body) })
+        let response = self.post("/v1/events", &body, None).await?;
+        Ok(if response.status() == StatusCode::OK { Outcome::Ok } else { refusal(&response) })
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<(StatusCode, Bytes)> {
+    /// Posts JSON, with the time that the caller waits, if he says it.
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        body: &Value,
+        timeout: Option<Duration>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        self.send(Method::POST, path, body.to_string(), timeout).await
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+        timeout: Option<Duration>,
+    ) -> anyhow::Result<Response<Bytes>> {
         self.sender.ready().await?;
-        let request = Request::builder().method(method).uri(path).header(HOST, &self.host);
+        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
+        if let Some(timeout) = timeout {
+            request = request.header("x-request-timeout", timeout.as_millis().to_string());
+        }
         let request = request.header(CONTENT_TYPE, "application/json").body(Full::from(body))?;
-        let response = self.sender.send_request(request).await?;
-        let status = response.status();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
+        let (head, body) = self.sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }
 
-fn refusal(status: StatusCode, body: &[u8]) -> Outcome {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => Outcome::Refused,
-        _ => Outcome::Failed(format!("{status}: {}", String::from_utf8_lossy(body))),
+fn refusal(response: &Response<Bytes>) -> Outcome {
+    let comes_again = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS if comes_again.is_some_and(|seconds| seconds >= 1) => Outcome::Refused,
+        status => Outcome::Failed(format!("{status}: {}", String::from_utf8_lossy(response.body()))),
     }
 }
 
@@ -121,13 +142,23 @@ impl GrpcConnection {
                 let answer = answer.into_inner();
                 Outcome::of_answer(answer.items.len(), k, !answer.degraded.is_empty())
             }
-            Err(status) if status.code() == Code::ResourceExhausted => Outcome::Refused,
+            Err(status) if is_refusal(&status) => Outcome::Refused,
             Err(status) => Outcome::Failed(status.to_string()),
         })
     }
 }
 
+fn is_refusal(status: &Status) -> bool {
+    let comes_again = status.metadata().get("retry-after").and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+    status.code() == Code::ResourceExhausted && comes_again.is_some_and(|seconds| seconds >= 1)
+}
+
 impl GrpcConnection {
+    /// The generated client.
+    pub(crate) fn client(&mut self) -> &mut ShortlistServiceClient<Channel> {
+        &mut self.0
+    }
+
     /// Streams so many clicks with ids of their own, numbered from `first`, and waits until they are
     /// durable; how many were taken.
     pub(crate) async fn stream(&mut self, first: u64, count: usize) -> anyhow::Result<u64> {
@@ -148,8 +179,8 @@ impl GrpcConnection {
 
 /// Waits for a server that loads its bundle: `/readyz` says which one serves.
 pub(crate) async fn is_ready(address: SocketAddr) -> anyhow::Result<()> {
-    let (status, body) = RestConnection::open(address).await?.get("/readyz").await?;
-    let body = String::from_utf8_lossy(&body);
+    let response = RestConnection::open(address).await?.get("/readyz").await?;
+    let (status, body) = (response.status(), String::from_utf8_lossy(response.body()));
     ensure!(status == StatusCode::OK, "{status}: {body}");
     let readiness: serde_json::Value = serde_json::from_str(&body).context("/readyz")?;
     ensure!(readiness["bundle"].as_str().is_some_and(|bundle| bundle.starts_with("b-")), "no bundle: {body}");

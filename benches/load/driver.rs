@@ -2,7 +2,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 
@@ -25,6 +24,16 @@ pub(crate) struct Traffic {
     pub(crate) planned: Vec<Planned>,
     /// What is planned before this is sent but not counted: caches and connections fill.
     pub(crate) warm_up: Duration,
+    pub(crate) manners: Manners,
+}
+
+/// How callers behave.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// Who is refused asks again at once, so many times.
+    pub(crate) retries: usize,
+    /// Every second caller waits no longer than this.
+    pub(crate) impatience: Option<Duration>,
 }
 
 /// Sends planned requests and counts what becomes of them.
@@ -60,11 +69,9 @@ impl Driver {
             // The thread's own sleep: the runtime's timer counts in whole milliseconds.
             std::thread::sleep(intended.saturating_duration_since(Instant::now()));
             let (connections, results) = (Arc::clone(&connections), results.clone());
-            let counted = planned.at >= traffic.warm_up;
+            let (counted, manners) = (planned.at >= traffic.warm_up, traffic.manners);
             self.runtime.spawn(async move {
-                let answered = tokio::time::timeout(ANSWER_TIMEOUT, connections.send(number, planned)).await;
-                let outcome = answered.map_err(|_| anyhow!("no answer in {ANSWER_TIMEOUT:?}")).flatten();
-                let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+                let outcome = connections.ask(number, planned, manners).await;
                 // Nobody listens any more only when the run itself has failed.
                 drop(results.send(Sample { kind: planned.kind, counted, outcome, latency: intended.elapsed() }));
             });
@@ -99,6 +106,21 @@ impl Connections {
             grpc.push(GrpcConnection::open(address).await?);
         }
         Ok(Self { address, idle: Mutex::default(), places: Semaphore::new(REST_CONNECTIONS_MAX), grpc })
+    }
+
+    async fn ask(&self, number: usize, planned: Planned, manners: Manners) -> Outcome {
+        let impatience = manners.impatience.filter(|_| number % 2 == 1);
+        let mut retries = manners.retries;
+        loop {
+            // What is dropped closes its connection.
+            let answered = tokio::time::timeout(impatience.unwrap_or(ANSWER_TIMEOUT), self.send(number, planned)).await;
+            match answered {
+                Ok(Ok(Outcome::Refused)) if retries > 0 => retries -= 1,
+                Ok(answered) => return answered.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))),
+                Err(_) if impatience.is_some() => return Outcome::HungUp,
+                Err(_) => return Outcome::Failed(format!("no answer in {ANSWER_TIMEOUT:?}")),
+            }
+        }
     }
 
     async fn send(&self, number: usize, planned: Planned) -> anyhow::Result<Outcome> {

@@ -3,6 +3,7 @@
 //! stalls is charged for everybody who came meanwhile.
 
 mod driver;
+mod pinned;
 mod server;
 mod tally;
 
@@ -12,7 +13,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 
-pub(crate) use self::driver::{Driver, Traffic};
+pub(crate) use self::driver::{Driver, Manners, Traffic};
+#[allow(unused_imports, reason = "not every benchmark measures by the core")]
+pub(crate) use self::pinned::Pinned;
 #[allow(unused_imports, reason = "not every benchmark starts the binary")]
 pub(crate) use self::server::Server;
 pub(crate) use self::tally::Tally;

@@ -13,6 +13,7 @@ pub(crate) struct Tally {
     pub(crate) ok: u64,
     pub(crate) degraded: u64,
     pub(crate) refused: u64,
+    pub(crate) hung_up: u64,
     pub(crate) failed: u64,
     pub(crate) failures: Vec<String>,
     /// Microseconds of what was answered, from the intended moment of sending.
@@ -24,7 +25,8 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let (latencies, refusals) = (Histogram::new(3)?, Histogram::new(3)?);
-        Ok(Self { sent: 0, ok: 0, degraded: 0, refused: 0, failed: 0, failures: Vec::new(), latencies, refusals })
+        let (sent, ok, degraded, refused, hung_up, failed, failures) = Default::default();
+        Ok(Self { sent, ok, degraded, refused, hung_up, failed, failures, latencies, refusals })
     }
 
     pub(crate) fn add(&mut self, outcome: Outcome, latency: Duration) -> anyhow::Result<()> {
@@ -35,6 +37,10 @@ impl Tally {
             Outcome::Refused => {
                 self.refused += 1;
                 self.refusals.record(u64::try_from(latency.as_micros())?)?;
+                return Ok(());
+            }
+            Outcome::HungUp => {
+                self.hung_up += 1;
                 return Ok(());
             }
             Outcome::Failed(reason) => {

@@ -178,7 +178,7 @@ def main():
     arguments.add_argument("--items", type=int, default=1_000_000)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--ef", type=int, default=520, help="how hard hnswlib searches for the 500")
-    arguments.add_argument("--folder", default="/tmp", help="where the stack's index is kept")
+    arguments.add_argument("--folder", default="/tmp", help="where the index and the stores are kept")
     arguments.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     arguments = arguments.parse_args()
     folder, items, ef = arguments.folder, arguments.items, arguments.ef
@@ -200,7 +200,8 @@ def main():
     for number in range(arguments.rounds):
         rates["stack"].append(stack_capacity(folder, items, ef))
         for name, options in ours.items():
-            rates[name].append(driver(["--items", str(items), "--ranker", "mlp", "--sources", "ann", "--from", "300", *options]))
+            store = f"{folder}/store-{items}-{'int8' if 'int8' in options else 'f32'}"
+            rates[name].append(driver(["--store", store, "--items", str(items), "--ranker", "mlp", "--sources", "ann", "--from", "300", *options]))
         print(f"round {number + 1}: " + ", ".join(f"{name} {of[-1]:.0f}/s" for name, of in rates.items()), flush=True)
     stack = statistics.median(rates["stack"])
     print("| | answers per second | times the stack |\n|---|--:|--:|")

@@ -23,10 +23,15 @@ pub struct Gateway {
 impl Gateway {
     /// Serves a store from its log.
     pub fn start(store: &Store) -> Self {
+        Self::start_with(store, |recommender| recommender)
+    }
+
+    /// The same, with a recommender that was changed.
+    pub fn start_with(store: &Store, change: impl FnOnce(Recommender) -> Recommender) -> Self {
         let state = DurableState::new(store.clone(), Arc::default());
         let appender = store.lock_log().unwrap();
         let folded: FeatureState = state.restore(&mut |_| ()).unwrap();
-        let recommender = Arc::new(Recommender::new(folded, &Surfaces::default()).unwrap());
+        let recommender = Arc::new(change(Recommender::new(folded, &Surfaces::default()).unwrap()));
         let applied_to = Arc::clone(&recommender);
         let apply = Box::new(move |records: &[_]| applied_to.apply(records).unwrap());
         let writer = Arc::new(LogWriter::start(appender, 10_000, apply).unwrap());

@@ -1,4 +1,4 @@
-//! What RELIABILITY promises of the log, D1 to D8, each as one function that panics when the promise is
+//! What is promised of the log (D), of overload and slowness (O) and of poisoned input (P), each as one function that panics when the promise is
 //! broken and says what it showed when it holds. The short form runs with all tests, the full one by
 //! `just reliability`.
 
@@ -11,8 +11,18 @@ pub mod d5_disk_full;
 pub mod d6_failed_sync;
 pub mod d7_retries;
 pub mod d8_clock;
+mod driven;
 mod events;
+mod faulty_ranker;
 mod gateway;
+pub mod o1_overload;
+pub mod o3_retries;
+pub mod o4_slow_ranker;
+pub mod o6_deadlines;
+pub mod o7_hang_ups;
+pub mod o8_brownout;
+pub mod p6_not_finite;
+pub mod p7_same_answers;
 pub mod skew;
 mod writers;
 

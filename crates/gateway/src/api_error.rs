@@ -57,6 +57,14 @@ pub(crate) struct Told {
     pub(crate) retry_after: Option<u32>,
 }
 
+impl Told {
+    /// When the caller is to come again, in seconds: not before the request may succeed, and up to three times as late,
+    /// drawn at random, so that those who were refused together do not come back together.
+    pub(crate) fn come_again(&self) -> Option<u32> {
+        self.retry_after.map(|least| rand::random_range(least..=3 * least))
+    }
+}
+
 impl ApiError {
     /// The one table from errors to statuses.
     pub(crate) fn told(&self) -> Told {

@@ -13,8 +13,12 @@ pub(crate) const REQUEST_SECONDS: &str = "shortlist_request_seconds";
 pub(crate) const STAGE_SECONDS: &str = "shortlist_stage_seconds";
 /// Requests answered without a stage that did not come back, by stage.
 pub(crate) const LEFT_BEHIND: &str = "shortlist_stages_left_behind_total";
+/// Questions that nobody waited for any longer.
+pub(crate) const HUNG_UP: &str = "shortlist_hung_up_total";
 /// Requests that wait for a thread.
 pub(crate) const WAITING: &str = "shortlist_requests_waiting";
+/// Requests that were admitted and are not done, of `concurrency_max`.
+pub(crate) const ADMITTED: &str = "shortlist_requests_admitted";
 /// Part of the usual work that a request does, 1 unless the service is busy.
 pub(crate) const EFFORT: &str = "shortlist_effort";
 /// Answers that were less than asked, by reason.
@@ -49,7 +53,9 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time in one stage of a recommendation, by stage.");
     describe_counter!(DEGRADED, "Answers that were less than asked, by reason.");
     describe_counter!(LEFT_BEHIND, "Requests answered without a stage that did not come back, by stage.");
+    describe_counter!(HUNG_UP, "Questions that nobody waited for any longer.");
     describe_gauge!(WAITING, "Requests that wait for a thread.");
+    describe_gauge!(ADMITTED, "Requests that were admitted and are not done, of concurrency_max.");
     describe_gauge!(EFFORT, "Part of the usual work that a request does, 1 unless the service is busy.");
     describe_counter!(EVENTS, "Events by result: accepted, duplicate, refused.");
     describe_gauge!(INGEST_HEALTHY, "1 while the log takes records.");

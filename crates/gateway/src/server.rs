@@ -22,7 +22,7 @@ use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT,
     SHUTDOWN_GRACE, STREAMS_MAX, UPKEEP_INTERVAL,
 };
-use crate::metric::{EFFORT, INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED, WAITING};
+use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED, WAITING};
 use crate::{GatewayError, Service, grpc, observe, rest};
 
 /// Serves REST and gRPC on one listener until `shutdown` is ready; then answers what is running,
@@ -143,6 +143,7 @@ async fn keep_up(service: &Service, metrics: &PrometheusHandle, health: &HealthR
     counter!(SERVED_DROPPED).absolute(service.served_dropped());
     gauge!(LOG_SEQ).set(readiness.log_seq as f64);
     gauge!(WAITING).set(service.waiting() as f64);
+    gauge!(ADMITTED).set(service.admitted() as f64);
     gauge!(EFFORT).set(service.effort());
     let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };
     for name in ["", grpc::SERVICE_NAME] {

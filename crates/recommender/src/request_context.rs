@@ -33,7 +33,7 @@ pub struct RequestContext<'a> {
     pub effort: f64,
     /// Items that the request excludes, the anchor among them, ascending.
     pub excluded: Vec<ItemIdx>,
-    /// Items that the caller proposes, in his order.
+    /// Items that the caller proposes; in his order, if nothing is known of the user.
     pub given: Vec<ItemIdx>,
     /// The request's filter expression.
     pub(crate) asked: Option<AskedFor>,
@@ -78,7 +78,11 @@ impl<'a> RequestContext<'a> {
         let mut excluded: Vec<_> = request.exclude.iter().filter_map(find).chain(anchor).collect();
         excluded.sort_unstable();
         let mut met = HashSet::new();
-        let given = request.candidates.iter().filter_map(find).filter(|item| met.insert(*item)).collect();
+        let mut given: Vec<_> = request.candidates.iter().filter_map(find).filter(|item| met.insert(*item)).collect();
+        if !user.is_empty() {
+            // Of somebody who is known the caller's order says nothing.
+            given.sort_unstable();
+        }
         let asked = request
             .filter
             .as_ref()

@@ -11,7 +11,7 @@ impl From<ApiError> for Status {
         let told = error.told();
         let mut metadata = MetadataMap::new();
         metadata.insert(GRPC_ERROR_CODE, MetadataValue::from_static(told.code));
-        if let Some(seconds) = told.retry_after {
+        if let Some(seconds) = told.come_again() {
             metadata.insert("retry-after", seconds.into());
         }
         Status::with_metadata(told.grpc, error.to_string(), metadata)

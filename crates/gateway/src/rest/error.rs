@@ -12,7 +12,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let told = self.told();
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, PROBLEM_JSON)]);
-        if let Some(seconds) = told.retry_after {
+        if let Some(seconds) = told.come_again() {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         // A struct of texts and numbers always serialises.

@@ -46,6 +46,7 @@ pub struct Service {
     /// What the state was made by.
     state_schema: Arc<str>,
     places: Arc<Semaphore>,
+    places_max: usize,
     workers: Workers,
     /// Erases users, one after the other.
     eraser: Workers,
@@ -68,6 +69,7 @@ impl Service {
             parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
+            places_max: config.concurrency_max,
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
@@ -119,6 +121,11 @@ impl Service {
     /// Requests that wait for a thread.
     pub(crate) fn waiting(&self) -> usize {
         self.workers.waiting()
+    }
+
+    /// Requests that were admitted and are not done.
+    pub(crate) fn admitted(&self) -> usize {
+        self.places_max.saturating_sub(self.places.available_permits())
     }
 
     /// Part of the usual work that a request does now.

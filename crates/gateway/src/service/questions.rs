@@ -9,7 +9,7 @@ use super::Service;
 use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
-use crate::metric::{DEGRADED, LEFT_BEHIND, STAGE_SECONDS};
+use crate::metric::{DEGRADED, HUNG_UP, LEFT_BEHIND, STAGE_SECONDS};
 use crate::received::Received;
 use crate::workers::Place;
 
@@ -47,12 +47,13 @@ impl Service {
         });
         let (mut answer, place) = pending.parts();
         // Dropped before its end, because the caller hung up, it stops the stages, too.
-        let leaving = Leaving { watched: &watched };
-        let response = match patience.wait_until_deadline(&mut answer).await? {
+        let mut leaving = Leaving { watched: &watched, answered: false };
+        let waited = patience.wait_until_deadline(&mut answer).await;
+        leaving.answered = true;
+        let response = match waited? {
             Some(response) => response?,
             None => self.answer_without(&watched, &place, received, &patience)?,
         };
-        drop(leaving);
         tell_degraded(&response.degraded);
         Ok(response)
     }
@@ -98,10 +99,15 @@ impl Service {
 /// Stops the stages of a request when nobody waits for it any more.
 struct Leaving<'a> {
     watched: &'a OnceLock<Watch>,
+    answered: bool,
 }
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        counter!(HUNG_UP).increment(1);
         if let Some(watch) = self.watched.get() {
             watch.leave();
         }

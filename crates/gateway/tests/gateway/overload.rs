@@ -22,6 +22,11 @@ fn gated(concurrency_max: usize) -> (TestServer, mpsc::Receiver<()>, mpsc::Sende
     (TestServer::start_with(config, Box::new(before_apply)), has_entered, release)
 }
 
+/// Whether it says when to come again: in one second or a little later.
+fn comes_again(retry_after: Option<&str>) -> bool {
+    retry_after.is_some_and(|seconds| ["1", "2", "3"].contains(&seconds))
+}
+
 fn event(user_id: &str) -> v1::Event {
     let text = str::to_owned;
     v1::Event { user_id: text(user_id), item_id: text("a"), event_type: text("click"), ..v1::Event::default() }
@@ -56,11 +61,11 @@ fn both_protocols_share_the_places() {
             }
         };
         assert_eq!(refused.problem(429).0, "overloaded");
-        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert!(comes_again(refused.header("retry-after")));
         let status = server.runtime.block_on(grpc.recommend(v1::RecommendRequest::default())).unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(status.metadata().get("shortlist-code").unwrap(), "overloaded");
-        assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+        assert!(comes_again(status.metadata().get("retry-after").and_then(|text| text.to_str().ok())));
         // Who watches the server is never refused.
         server.get("/healthz").expect(200);
         server.get("/readyz").expect(200);
@@ -136,7 +141,8 @@ fn erasures_wait_in_a_line_of_their_own_which_is_bounded() {
         }
         for _ in 0..4 {
             let refused = answers.recv_timeout(SOON).unwrap();
-            assert_eq!((refused.header("retry-after"), refused.problem(429).0.as_str()), (Some("1"), "overloaded"));
+            assert_eq!(refused.problem(429).0.as_str(), "overloaded");
+            assert!(comes_again(refused.header("retry-after")));
         }
         server.post("/v1/recommend", &json!({})).expect(200);
         assert!(answers.try_recv().is_err());

@@ -1,0 +1,96 @@
+//! A server under an open loop: in the full form the driver has one core and the server another.
+
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{Form, SEED};
+use crate::client::RestConnection;
+use crate::harness::folder;
+use crate::load::{Driver, Kind, Manners, Pinned, Server, Tally, Traffic, plan};
+use crate::world::{Size, World};
+
+pub const WARM_UP: Duration = Duration::from_millis(500);
+/// The promise: 99 of 100 answers in this many milliseconds.
+pub const DEADLINE_MS: f64 = 100.0;
+
+pub struct Driven {
+    pub driver: Driver,
+    pub server: Server,
+    size: Size,
+    form: Form,
+    _folder: TempDir,
+    _pinned: Option<Pinned>,
+}
+
+impl Driven {
+    /// Serves a synthetic world with this configuration.
+    pub fn start(form: Form, config: &str) -> Self {
+        let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
+        let folder = folder();
+        World::make(size).unwrap().into_store(folder.path()).unwrap();
+        std::fs::write(folder.path().join("shortlist.toml"), config).unwrap();
+        // The short form shares the machine with other tests.
+        let pinned = if form == Form::Full { Pinned::to_first_core() } else { None };
+        let driver = Driver::new().unwrap();
+        let server = Server::start(folder.path(), &driver, pinned.is_some().then_some(1)).unwrap();
+        Self { driver, server, size, form, _folder: folder, _pinned: pinned }
+    }
+
+    /// Asks at this rate, per second; nothing may fail, and whoever is refused is told when to come again.
+    pub fn run(&self, rate: f64, seconds: f64, manners: Manners) -> Tally {
+        let duration = WARM_UP + Duration::from_secs_f64(seconds);
+        let planned = plan(&[(Kind::Rest, rate)], duration, (self.size.users, self.size.items), SEED).unwrap();
+        let traffic = Traffic { address: self.server.address, planned, warm_up: WARM_UP, manners };
+        let tallies = self.driver.run(&traffic).unwrap();
+        let (_, tally) = tallies.into_iter().find(|(kind, _)| *kind == Kind::Rest).unwrap();
+        assert_eq!(tally.failed, 0, "at {rate:.0}/s: {:?}", tally.failures);
+        tally
+    }
+
+    /// About the greatest rate at which 99 of 100 answers come in time and whole.
+    pub fn capacity(&self) -> f64 {
+        let (mut rate, step, seconds) = self.form.pick((100.0, 1.6, 0.5), (200.0, 1.1, 5.0));
+        // A driver that is slower than the server says nothing about it.
+        let most = self.form.pick(1_000.0, 20_000.0);
+        let mut kept: f64 = rate;
+        while rate < most {
+            let tally = self.run(rate, seconds, Manners::default());
+            let disturbed = (tally.degraded + tally.refused) as f64 / tally.sent as f64;
+            if disturbed > 0.01 || tally.percentile_ms(99.0) > DEADLINE_MS {
+                break;
+            }
+            kept = rate;
+            rate *= step;
+        }
+        kept
+    }
+
+    /// One number of `/metrics`; 0 of what was never counted.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.driver.block_on(async {
+            let response = RestConnection::open(self.server.address).await.unwrap().get("/metrics").await.unwrap();
+            String::from_utf8(response.into_body().to_vec()).unwrap()
+        });
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.trim().parse().unwrap())
+    }
+
+    /// Waits until nobody waits, every place is free and requests do all their work again; how long that took.
+    pub fn rest(&self, most: Duration) -> Duration {
+        let started = Instant::now();
+        loop {
+            let [waiting, admitted] =
+                ["shortlist_requests_waiting", "shortlist_requests_admitted"].map(|name| self.metric(name));
+            if waiting + admitted == 0.0 {
+                return started.elapsed();
+            }
+            assert!(started.elapsed() < most, "after {most:?} {waiting} wait, {admitted} are admitted");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+pub fn goodput(tally: &Tally, seconds: f64) -> f64 {
+    (tally.ok + tally.degraded) as f64 / seconds
+}
