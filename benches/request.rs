@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use criterion::Criterion;
-use shortlist_recommender::{Deadline, Request, StageName};
+use shortlist_recommender::{Answer, Cap, Deadline, Pipeline, Request, RerankConfig, StageName, SurfaceConfig};
 use shortlist_types::limits::DEADLINE_MS_DEFAULT;
 
 use crate::world::{K, Size, World};
@@ -21,14 +21,44 @@ fn main() -> anyhow::Result<()> {
     let world = World::make(Size::choose(None)?)?;
     let requests = (0..world.size.users).map(|number| world.request(number)).collect::<Result<Vec<_>, _>>()?;
     let now = world.end;
-    let recommender = world.into_recommender()?;
+    // Two of a brand, and likeness of vectors.
+    let caps = [("brand".to_owned(), Cap { most: Some(2), apart: 0 })].into();
+    let rerank = RerankConfig { diversity: 0.3, caps, ..RerankConfig::default() };
+    let ruled = Pipeline::new(SurfaceConfig { rerank, ..SurfaceConfig::home() })?;
+    let recommender = world.into_recommender()?.with_pipeline("ruled", ruled);
     // A clock is read during the search, as in the service.
     let answer = |request: &Request| {
         let budget = Deadline::after(Duration::from_millis(DEADLINE_MS_DEFAULT));
         recommender.recommend(request, now, &budget).unwrap()
     };
+    let on = |surface: &str, request: &Request| Request { surface: surface.to_owned(), ..request.clone() };
+    let ruled: Vec<_> = requests.iter().map(|request| on("ruled", request)).collect();
+    for (name, requests) in [("home", &requests), ("with rules for the list", &ruled)] {
+        world::tell(name);
+        tell_stages(requests, answer)?;
+    }
+
+    let mut criterion = Criterion::default().configure_from_args();
+    let kept: Vec<_> = requests.iter().map(|request| Request { keep: true, ..request.clone() }).collect();
+    let explained: Vec<_> = requests.iter().map(|request| Request { explain: true, ..request.clone() }).collect();
+    for (name, requests) in [
+        ("request", &requests),
+        // One of the share that the served log keeps: what the request's thread pays for it.
+        ("request, kept", &kept),
+        ("request, explained", &explained),
+        ("request, diverse and capped", &ruled),
+    ] {
+        let mut next = requests.iter().cycle();
+        criterion.bench_function(name, |bencher| bencher.iter(|| black_box(answer(next.next().unwrap()))));
+    }
+    criterion.final_summary();
+    Ok(())
+}
+
+/// Prints the mean time of each stage.
+fn tell_stages(requests: &[Request], answer: impl Fn(&Request) -> Answer) -> anyhow::Result<()> {
     let mut stages: Vec<(StageName, Duration)> = Vec::new();
-    for request in &requests {
+    for request in requests {
         let sample = answer(request);
         ensure!(sample.items.len() == K, "expected {K} items, got {}", sample.items.len());
         for timing in sample.timings {
@@ -41,14 +71,5 @@ fn main() -> anyhow::Result<()> {
     for (stage, total) in stages {
         world::tell(&format!("{:>12} {:>7.1} us", stage.0, total.as_secs_f64() * 1e6 / requests.len() as f64));
     }
-
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut next = requests.iter().cycle();
-    criterion.bench_function("request", |bencher| bencher.iter(|| black_box(answer(next.next().unwrap()))));
-    // One of the share that the served log keeps: what the request's thread pays for it.
-    let kept: Vec<_> = requests.iter().map(|request| Request { keep: true, ..request.clone() }).collect();
-    let mut next = kept.iter().cycle();
-    criterion.bench_function("request, kept", |bencher| bencher.iter(|| black_box(answer(next.next().unwrap()))));
-    criterion.final_summary();
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is promised when things go wrong, in short forms; the full ones: `just reliability`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 #![allow(dead_code, unreachable_pub)] // the two forms use a part each
-#![allow(clippy::print_stdout)] // what was shown
+#![allow(clippy::print_stdout, clippy::print_stderr)] // what was shown
 
 #[path = "../benches/client/mod.rs"]
 mod client;

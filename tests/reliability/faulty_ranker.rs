@@ -64,7 +64,7 @@ impl Ranker for Fault {
         let state = &self.0;
         let number = state.asked.fetch_add(1, Ordering::Relaxed);
         let millis = || state.millis.load(Ordering::Relaxed);
-        if millis() > 0 && number % state.every.load(Ordering::Relaxed).max(1) == 0 {
+        if millis() > 0 && number.is_multiple_of(state.every.load(Ordering::Relaxed).max(1)) {
             let until = Instant::now() + Duration::from_millis(millis().min(60_000) as u64);
             while millis() > 0 && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(1));

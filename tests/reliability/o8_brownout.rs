@@ -12,6 +12,8 @@ use crate::client::RestConnection;
 use crate::load::Manners;
 
 const K: usize = 10;
+/// Share of the requests, in a hundred, that a burst may cost.
+const REFUSED_MAX: f64 = 1.0;
 /// Users whose lists are compared with those of a calm service.
 const USERS: usize = 20;
 
@@ -35,17 +37,17 @@ pub fn check(form: Form) -> String {
             }
             (load.join().unwrap(), mean(&efforts), mean(&recalls))
         });
-        if tally.refused > 0 && refused_first.is_none() {
-            refused_first = Some(lowest);
-        }
         lowest = lowest.min(effort);
         let refused = tally.refused as f64 / tally.sent as f64 * 100.0;
+        if refused > REFUSED_MAX && refused_first.is_none() {
+            refused_first = Some(lowest);
+        }
         shown.push(format!("{times} C: effort {effort:.2}, recall@{K} {recall:.3}, refused {refused:.1} %"));
     }
     let shown = shown.join("; ");
     assert!(lowest < 1.0, "effort never fell: {shown}");
     if let (Form::Full, Some(before)) = (form, refused_first) {
-        assert!(before < 1.0, "refused before effort fell: {shown}");
+        assert!(before < 0.95, "refused before effort fell: {shown}");
     }
     let back = wait_for_full_effort(&driven);
     assert_eq!(overlap(&calm, &lists(&driven)), vec![1.0; USERS], "lists are not what they were");

@@ -17,6 +17,9 @@ const SCORE_MOVES: f64 = 1e-4;
 /// Candidates of a request to this catalogue: a longer list asks for more of them, which are told relative to others.
 const CANDIDATES: u32 = 30;
 
+/// Numbers of the items that the catalogue has.
+const ITEMS: std::ops::Range<usize> = 1..300;
+
 /// A random question in both tongues.
 #[derive(Debug, Clone, Default)]
 struct Question {
@@ -116,7 +119,11 @@ impl Question {
     fn that_does_not_matter(&self, heard: &Heard, rng: &mut ChaCha8Rng) -> Vec<(&'static str, Self, usize)> {
         let shown = heard.items.len();
         let mut permuted = self.clone();
-        permuted.candidates.shuffle(rng);
+        // Of somebody of whom nothing is known the caller's order is the last word.
+        let is_known = |(item, _): &(String, &str)| ITEMS.contains(&item.trim_start_matches("item-").parse().unwrap());
+        if self.recent.iter().any(is_known) {
+            permuted.candidates.shuffle(rng);
+        }
         permuted.exclude.shuffle(rng);
         let mut excluded = self.clone();
         excluded.exclude.push("never-was".to_owned());

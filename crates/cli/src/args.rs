@@ -195,6 +195,9 @@ pub(crate) struct RecommendArgs {
     /// Say why each item stands where it stands
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Say why this item is not in the list, or where it is; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) why_not: Vec<String>,
     /// Print the answer as REST gives it
     #[arg(long)]
     pub(crate) json: bool,

@@ -104,6 +104,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use shortlist_recommender::SurfaceConfig;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -120,6 +122,12 @@ mod tests {
     fn errors_say_the_line() {
         for (text, line, what) in [
             ("[surfaces.home]\ncandidates = 5\n", "line 2", "unknown field `candidates`"),
+            ("[surfaces.home.sources]\nann = { shares = 0.5 }\n", "line 2", "unknown field `shares`"),
+            ("[surfaces.x]\nabout = \"shop\"\n", "line 2", "unknown variant `shop`"),
+            ("[surfaces.\"Über uns\"]\nabout = \"user\"\n", "line 1", "names of surfaces are 1 to 64 of a-z"),
+            ("[surfaces.home.filters]\nwhere = \"price <\"\n", "line 1", "where: expected a number at character 8"),
+            ("[surfaces.home.rerank]\ndiversity = 2.0\n", "line 1", "rerank.diversity: must be 0 to 1, got 2"),
+            ("[surfaces.home.rerank.caps]\nbrand = { moist = 2 }\n", "line 2", "unknown field `moist`"),
             ("\n[training]\nranker_share = 2.0\n", "line 2", "ranker_share: must be 0.01 to 0.9"),
             ("[events.x]\nsignal = \"good\"\n", "line 2", "unknown variant `good`"),
             ("[events]\nclick = 3\n", "line 2", "invalid type"),
@@ -140,6 +148,14 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains(what), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_change_of_a_shipped_surface_leaves_the_rest_of_it() {
+        let config = parse("[surfaces.similar-items]\ncandidates_max = 50\n[surfaces.mine]\n").unwrap();
+        let find = |name: &str| config.surfaces.iter().find(|(other, _)| *other == name).unwrap().1.clone();
+        let similar = SurfaceConfig { candidates_max: 50, ..SurfaceConfig::similar_items() };
+        assert_eq!((find("similar-items"), find("mine")), (similar, SurfaceConfig::home()));
     }
 
     #[test]

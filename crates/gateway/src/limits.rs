@@ -13,7 +13,7 @@ pub(crate) const THREADS_MAX: usize = 1_024;
 pub(crate) const REPLACED_MAX: usize = 8;
 /// Share of the default deadline that a request may have to wait for a thread; one that would wait longer is refused
 /// with 429, since its answer would come too late.
-pub(crate) const WAIT_SHARE_MAX: f64 = 0.4;
+pub(crate) const WAIT_SHARE_MAX: f64 = 0.5;
 /// Connections held at once; further ones wait in the listener's backlog.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Concurrent requests on one HTTP/2 connection; the client holds further ones back.

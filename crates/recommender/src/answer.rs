@@ -3,7 +3,7 @@ use std::time::Duration;
 use shortlist_store::{BundleId, ServedCandidate};
 use shortlist_types::{ItemId, ItemIdx, LogSeq, Score};
 
-use crate::{SourceHit, StageName};
+use crate::{SourceHit, StageName, WhyNot};
 
 /// The answer to a [`crate::Request`].
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +20,8 @@ pub struct Answer {
     pub degraded: Vec<Degraded>,
     /// How long each stage took, in order.
     pub timings: Vec<StageTiming>,
+    /// What became of the items that the request asked about, in its order.
+    pub why_not: Vec<WhyNot>,
     /// All items in order, the shown ones first: what later pages continue. Empty for a page.
     pub(crate) order: Vec<(ItemIdx, Score)>,
     /// What it was decided by, if that was to be kept.
@@ -86,8 +88,44 @@ pub struct Explanation {
     pub retrieval_score: Option<Score>,
     /// Rank by that score among the candidates, from 0.
     pub retrieval_rank: usize,
+    /// Place in the ranker's order, from 0, before rules moved items.
+    pub order_rank: usize,
     /// What each feature adds to the score, compared with the average training row; largest first.
     pub contributions: Vec<(String, f32)>,
+    /// The surface's rules that moved it, in words.
+    pub moved_by: Vec<String>,
+}
+
+/// Features that a sentence names on either side.
+const NAMED_MAX: usize = 3;
+
+impl RecommendedItem {
+    /// Why it stands where it stands, for a person; none if that was not asked.
+    pub fn sentence(&self) -> Option<String> {
+        let explanation = self.explanation.as_ref()?;
+        let from: Vec<_> = self.sources.iter().map(|hit| format!("{} (#{})", hit.source, hit.rank + 1)).collect();
+        let mut parts = vec![match from.as_slice() {
+            [] => "No source proposed it".to_owned(),
+            from => format!("Proposed by {}", from.join(" and ")),
+        }];
+        parts.push(match explanation.order_rank == explanation.retrieval_rank {
+            true => format!("#{} by retrieval and by rank", explanation.order_rank + 1),
+            false => {
+                format!("#{} by retrieval, ranked #{}", explanation.retrieval_rank + 1, explanation.order_rank + 1)
+            }
+        });
+        let named = |sign: f32| {
+            let on_side = explanation.contributions.iter().filter(|(_, value)| value * sign > 0.0).take(NAMED_MAX);
+            on_side.map(|(name, value)| format!("{name} {value:+.2}")).collect::<Vec<_>>().join(", ")
+        };
+        for (what, names) in [("for it", named(1.0)), ("against it", named(-1.0))] {
+            if !names.is_empty() {
+                parts.push(format!("{what}: {names}"));
+            }
+        }
+        parts.extend(explanation.moved_by.iter().cloned());
+        Some(parts.join("; ") + ".")
+    }
 }
 
 /// One neighbour in the answer to "what is similar to this item?".

@@ -2,7 +2,7 @@
 //!
 //! [`Recommender`] holds the fold's state and the current [`Bundle`]; a request reads one state under
 //! one guard and one snapshot, and walks [`Pipeline`]: taste -> candidate sources -> filters ->
-//! merge -> features -> ranker -> the first k. A stage that fails or comes late costs quality, not the
+//! merge -> features -> ranker -> reranker -> the first k. A stage that fails or comes late costs quality, not the
 //! answer: the answer says what was degraded.
 //!
 //! Training and evaluation walk the same pipeline over a replayed state, so what is measured is what
@@ -28,6 +28,7 @@ mod ranker;
 mod recommender;
 mod request;
 mod request_context;
+mod rerank;
 mod scratch;
 mod served;
 mod similar;
@@ -35,6 +36,7 @@ mod sources;
 mod stage_name;
 mod surface;
 mod watch;
+mod why_not;
 
 pub use answer::{Answer, Decided, Degraded, Explanation, RecommendedItem, ScoreKind, SimilarItem, StageTiming};
 pub use bundle::{Bundle, BundleError};
@@ -55,6 +57,7 @@ pub use ranker::{Ranker, StageError};
 pub use recommender::{RecommendError, Recommender, Snapshot};
 pub use request::{DEFAULT_SURFACE, Page, RecentEvent, Request, SIMILAR_ITEMS_SURFACE};
 pub use request_context::RequestContext;
+pub use rerank::{Boost, Cap, Pin, RerankConfig};
 pub use scratch::Scratch;
 pub use served::Served;
 pub use similar::Similar;
@@ -62,3 +65,4 @@ pub use sources::{Proposed, Source};
 pub use stage_name::StageName;
 pub use surface::{About, FilterConfig, RankBy, SourceConfig, SourceKind, SurfaceConfig, Surfaces};
 pub use watch::Watch;
+pub use why_not::{Fate, WhyNot};

@@ -1,22 +1,24 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use foldhash::fast::FixedState;
 use shortlist_embedding::TasteScratch;
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_store::{ServedCandidate, ServedRequest};
-use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
+use shortlist_types::{Budget, InvalidInput, ItemId, ItemIdx, Score, Timestamp, Unlimited};
 
 use crate::answer::{Decided, Explanation, RecommendedItem, StageTiming};
 use crate::feature_ranker::{feature_rows, named_contributions};
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
+use crate::rerank::{Placed, Reranker};
 use crate::served::question_of;
-use crate::sources::{Ann, Fresh, Given, ItemToItem, Popular, Proposed, Trending, TrendingAlike};
+use crate::sources::{Ann, Fresh, Given, ItemToItem, Pinned, Popular, Proposed, Trending, TrendingAlike};
 use crate::surface::{ValueModel, portion};
 use crate::{
-    About, Answer, Candidate, CategoryIds, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy,
-    Ranker, RawCategories, RawRow, RecommendError, Request, RequestContext, ScoreKind, Scratch, Source, SourceConfig,
-    SourceHit, SourceKind, StageName, SurfaceConfig, WANTED, Watch,
+    About, Answer, Candidate, CategoryIds, Degraded, Expression, Fate, FeatureRanker, Filter, FilterConfig, Models,
+    RankBy, Ranker, RawCategories, RawRow, RecommendError, Request, RequestContext, ScoreKind, Scratch, Source,
+    SourceConfig, SourceHit, SourceKind, StageName, SurfaceConfig, WANTED, Watch, WhyNot,
 };
 
 /// The stages of a recommendation and the one way through them.
@@ -27,6 +29,7 @@ pub struct Pipeline {
     sources: Vec<(Box<dyn Source>, f64)>,
     filters: Vec<Box<dyn Filter>>,
     ranker: Box<dyn Ranker>,
+    reranker: Option<Arc<Reranker>>,
 }
 
 /// A request after the first stage.
@@ -65,7 +68,7 @@ pub struct Ranked {
 impl Default for Pipeline {
     /// That of `home`, as it is shipped.
     fn default() -> Self {
-        Self::of(SurfaceConfig::home(), None, None)
+        Self::of(SurfaceConfig::home(), None, None, None)
     }
 }
 
@@ -92,11 +95,19 @@ impl Pipeline {
     pub fn new(config: SurfaceConfig) -> Result<Self, InvalidInput> {
         config.check()?;
         let (standing, value) = (config.filters.expression()?, ValueModel::parse(&config.value)?);
-        Ok(Self::of(config, standing, value))
+        let reranker = Reranker::parse(&config.rerank)?.map(Arc::new);
+        Ok(Self::of(config, standing, value, reranker))
     }
 
-    fn of(config: SurfaceConfig, standing: Option<Expression>, value: Option<ValueModel>) -> Self {
-        let sources = config.sources.iter().map(|(kind, config)| source(*kind, config)).collect();
+    fn of(
+        config: SurfaceConfig,
+        standing: Option<Expression>,
+        value: Option<ValueModel>,
+        reranker: Option<Arc<Reranker>>,
+    ) -> Self {
+        let pinned = reranker.iter().filter(|_| !config.rerank.pins.is_empty());
+        let pinned = pinned.map(|reranker| (Box::new(Pinned(Arc::clone(reranker))) as Box<dyn Source>, 1.0));
+        let sources = pinned.chain(config.sources.iter().map(|(kind, config)| source(*kind, config))).collect();
         let FilterConfig { seen, safety, .. } = &config.filters;
         let mut filters: Vec<Box<dyn Filter>> = vec![Box::new(Unavailable), Box::new(Excluded)];
         if *seen {
@@ -107,7 +118,7 @@ impl Pipeline {
         }
         filters.extend(standing.map(|expression| Box::new(Standing(expression)) as Box<dyn Filter>));
         filters.push(Box::new(Asked));
-        Self { config, value, sources, filters, ranker: Box::new(FeatureRanker) }
+        Self { config, value, sources, filters, ranker: Box::new(FeatureRanker), reranker }
     }
 
     /// The same pipeline with another second stage.
@@ -162,7 +173,9 @@ impl Pipeline {
     ) -> Result<Answer, RecommendError> {
         let mut retrieved = self.retrieve_watched(state, models, request, now, budgets.retrieval, watch, scratch)?;
         watch.publish(|| {
-            let order = retrieval_order(retrieved.candidates.len().min(request.k));
+            let mut order = retrieval_order(retrieved.candidates.len());
+            self.rerank(&retrieved, &mut order, request.k, false);
+            order.truncate(request.k);
             self.early(&retrieved, &order, Degraded::RankerTimeout)
         });
         let started = Instant::now();
@@ -175,16 +188,34 @@ impl Pipeline {
         };
         watch.enter(None);
         retrieved.timed("ranking", started);
+        let started = Instant::now();
+        let placed = self.rerank(&retrieved, &mut ranked, request.k, true);
+        if self.reranker.is_some() {
+            retrieved.timed("rerank", started);
+        }
+        let why_not = request.why_not.iter().map(|item_id| retrieved.why_not(item_id, &ranked, request.k)).collect();
         let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
         let order = ranked.iter().map(|ranked| (retrieved.candidates[ranked.candidate].item, ranked.score)).collect();
         ranked.truncate(request.k);
-        let items = self.present(&retrieved, &ranked, request.explain, scratch);
+        let items = self.present(&retrieved, &ranked, request.explain.then_some(&placed), scratch);
         let score_kind = self.score_kind(&items, &retrieved.degraded);
         let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
         scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
-        Ok(Answer { items, score_kind, order, bundle: None, log_seq: state.log_seq(), degraded, timings, decided })
+        let (bundle, log_seq) = (None, state.log_seq());
+        Ok(Answer { items, score_kind, order, bundle, log_seq, degraded, timings, why_not, decided })
+    }
+
+    /// Gives the first `k` places of the order to the items that the surface's rules want there; the others keep
+    /// their order behind them. Returns who stands there now, and why; nothing without rules.
+    fn rerank(&self, retrieved: &Retrieved<'_>, ranked: &mut Vec<Ranked>, k: usize, diversity: bool) -> Vec<Placed> {
+        let Some(reranker) = &self.reranker else { return Vec::new() };
+        let item = |ranked: &Ranked| (retrieved.candidates[ranked.candidate].item, ranked.score.get());
+        let order: Vec<_> = ranked.iter().map(item).collect();
+        let placed = reranker.arrange(&retrieved.context, &order, (0, k), diversity);
+        *ranked = first_placed(std::mem::take(ranked), &placed);
+        placed
     }
 
     /// What could be answered before a stage came back.
@@ -192,7 +223,7 @@ impl Pipeline {
         let mut degraded: Vec<_> = retrieved.degraded.iter().copied().chain([reason]).collect();
         degraded.sort_unstable();
         degraded.dedup();
-        let items = self.present(retrieved, order, false, &Scratch::default());
+        let items = self.present(retrieved, order, None, &Scratch::default());
         let log_seq = retrieved.context.state.log_seq();
         Answer { items, degraded, log_seq, timings: retrieved.timings.clone(), ..Answer::default() }
     }
@@ -369,7 +400,12 @@ impl Pipeline {
         let context =
             RequestContext::gather(state, models, self.config.about, &self.filters, request, now, &mut scratch.taste)?;
         let offset = request.page.as_ref().map_or(0, |page| page.offset).min(order.len());
-        let left: Vec<_> = order.drain(offset..).filter(|(item, _)| context.is_eligible(*item)).collect();
+        let mut left: Vec<_> = order.drain(offset..).filter(|(item, _)| context.is_eligible(*item)).collect();
+        if let Some(reranker) = &self.reranker {
+            let scored: Vec<_> = left.iter().map(|(item, score)| (*item, score.get())).collect();
+            let placed = reranker.arrange(&context, &scored, (offset, request.k), true);
+            left = first_placed(left, &placed);
+        }
         order.extend(left);
         let items = order.iter().enumerate().skip(offset).take(request.k).filter_map(|(rank, (item, score))| {
             let item_id = state.catalog().get(*item)?.id.clone();
@@ -453,7 +489,7 @@ impl Pipeline {
         &self,
         retrieved: &Retrieved<'_>,
         ranked: &[Ranked],
-        explain: bool,
+        explain: Option<&Vec<Placed>>,
         scratch: &Scratch,
     ) -> Vec<RecommendedItem> {
         let catalog = retrieved.context.state.catalog();
@@ -461,7 +497,10 @@ impl Pipeline {
         let items = in_order.filter_map(|(rank, ranked)| {
             let candidate = &retrieved.candidates[ranked.candidate];
             let item_id = catalog.get(candidate.item)?.id.clone();
-            let explanation = explain.then(|| retrieved.explain(ranked, scratch));
+            let explanation = explain.map(|placed| {
+                let placed = placed.get(rank).cloned().unwrap_or(Placed { from: rank, moved_by: Vec::new() });
+                retrieved.explain(ranked, placed, scratch)
+            });
             Some(RecommendedItem {
                 item_id,
                 score: ranked.score,
@@ -545,7 +584,23 @@ impl Retrieved<'_> {
         Decided { candidates, feature_schema, features }
     }
 
-    fn explain(&self, ranked: &Ranked, scratch: &Scratch) -> Explanation {
+    /// What became of an item in this request, whose order has become `ranked` and of which the first `k` are shown.
+    fn why_not(&self, item_id: &ItemId, ranked: &[Ranked], k: usize) -> WhyNot {
+        let known = self.context.state.catalog().find(item_id.as_str());
+        let fate = known.map_or(Fate::Unknown, |item| {
+            let place = ranked.iter().position(|ranked| self.candidates[ranked.candidate].item == item);
+            match (place, self.context.dropped_by(item)) {
+                (Some(rank), _) if rank < k => Fate::Shown { rank },
+                (Some(rank), _) => Fate::Behind { rank, score: ranked[rank].score },
+                (None, Some(filter)) => Fate::Filtered(filter),
+                (None, None) if self.sources_of(item).is_empty() => Fate::NotProposed,
+                (None, None) => Fate::NotChosen,
+            }
+        });
+        WhyNot { item_id: item_id.clone(), fate }
+    }
+
+    fn explain(&self, ranked: &Ranked, placed: Placed, scratch: &Scratch) -> Explanation {
         let candidate = &self.candidates[ranked.candidate];
         let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
         let schema = self.context.models.map(|models| &models.features).filter(|_| ranked.by_ranker);
@@ -556,7 +611,9 @@ impl Retrieved<'_> {
         Explanation {
             retrieval_score: candidate.retrieval_score,
             retrieval_rank: ranked.candidate,
+            order_rank: placed.from,
             contributions: named.unwrap_or_default(),
+            moved_by: placed.moved_by,
         }
     }
 
@@ -591,6 +648,14 @@ fn in_retrieval_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
     });
     candidates
+}
+
+/// An order whose first places are given to some of it; the others keep theirs behind them.
+fn first_placed<T>(order: Vec<T>, placed: &[Placed]) -> Vec<T> {
+    let mut left: Vec<Option<T>> = order.into_iter().map(Some).collect();
+    let mut arranged: Vec<T> = placed.iter().filter_map(|placed| left[placed.from].take()).collect();
+    arranged.extend(left.into_iter().flatten());
+    arranged
 }
 
 /// Candidates as retrieval left them; the score only says the place.

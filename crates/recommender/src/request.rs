@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, K_MAX, OFFSET_MAX, RECENT_MAX};
+use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, K_MAX, OFFSET_MAX, RECENT_MAX, WHY_NOT_MAX};
 use shortlist_types::{Attributes, InvalidInput, ItemId, RequestId, Timestamp, UserId};
 
 use crate::Expression;
@@ -37,6 +37,8 @@ pub struct Request {
     pub context: Attributes,
     /// Whether each item comes with its reasons.
     pub explain: bool,
+    /// Items of which the answer tells why they are not in it.
+    pub why_not: Vec<ItemId>,
     /// Whether the answer keeps what it was decided by, for the served log.
     pub keep: bool,
 }
@@ -79,6 +81,7 @@ impl Request {
             recent: Vec::new(),
             context: Attributes::default(),
             explain: false,
+            why_not: Vec::new(),
             keep: false,
         }
     }
@@ -101,6 +104,7 @@ impl Request {
             ("exclude", self.exclude.len(), EXCLUDE_MAX),
             ("recent", self.recent.len(), RECENT_MAX),
             ("candidates", self.candidates.len(), GIVEN_MAX),
+            ("why_not", self.why_not.len(), WHY_NOT_MAX),
         ];
         for (field, length, most) in sizes {
             if length > most {

@@ -8,7 +8,7 @@ use shortlist_features::{Action, FeatureState, UserState};
 use shortlist_types::{Attributes, InvalidInput, ItemId, ItemIdx, Timestamp};
 
 use crate::filters::AllowSet;
-use crate::{About, Expression, Filter, Models, RecommendError, Request};
+use crate::{About, Expression, Filter, Models, RecommendError, Request, StageName};
 
 /// Everything that the stages of one request read: one state, one bundle, one user, one time.
 pub struct RequestContext<'a> {
@@ -103,6 +103,11 @@ impl<'a> RequestContext<'a> {
     pub(crate) fn few_eligible(&self) -> Option<RoaringBitmap> {
         let items = self.allowed_items().filter(|items| items.len() <= FEW_MAX)?;
         Some(items.iter().filter(|item| self.is_eligible(ItemIdx(*item))).collect())
+    }
+
+    /// The first filter that does not let `item` through.
+    pub(crate) fn dropped_by(&self, item: ItemIdx) -> Option<StageName> {
+        self.filters.iter().find(|filter| !filter.keep(self, item)).map(|filter| filter.name())
     }
 
     /// Whether every filter lets `item` through.

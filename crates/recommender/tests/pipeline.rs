@@ -1,6 +1,8 @@
 //! The pipeline over a simulated marketplace: what it must never do, and what it does when a stage fails.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
+#[path = "pipeline/rerank.rs"]
+mod rerank;
 #[path = "pipeline/surfaces.rs"]
 mod surfaces;
 

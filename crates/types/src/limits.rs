@@ -48,6 +48,8 @@ pub const AUDIENCE_ITEM_MAX: usize = 1_024;
 pub const OFFSET_MAX: usize = 5_000;
 /// Most candidates that a caller proposes; more are refused.
 pub const GIVEN_MAX: usize = 1_000;
+/// Items of which one request may ask why they are not in the answer; a longer list is refused.
+pub const WHY_NOT_MAX: usize = 100;
 /// Most bytes of a filter expression; a longer one is refused.
 pub const FILTER_BYTES_MAX: usize = 16_384;
 /// Deepest nesting of a filter expression; a deeper one is refused.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use shortlist_features::FeatureState;
-use shortlist_recommender::{Answer, Expression, Recommender, Request};
+use shortlist_recommender::{Answer, Expression, Fate, Recommender, Request, WhyNot};
 use shortlist_store::Store;
 use shortlist_types::{ItemId, ItemIdx, Unlimited, UserId};
 
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
         item_id: args.item.as_deref().map(ItemId::parse).transpose().context("--item")?,
         filter: args.filter.as_deref().map(Expression::parse).transpose().context("--filter")?.map(Arc::new),
         explain: args.explain,
+        why_not: args.why_not.iter().map(|id| ItemId::parse(id)).collect::<Result<_, _>>().context("--why-not")?,
         ..Request::of(user, args.k)
     };
     request.check()?;
@@ -59,8 +60,8 @@ pub(crate) fn print_answer(state: &FeatureState, user: &str, answer: &Answer) {
         ];
         row.extend(item.probabilities.iter().map(|(_, probability)| format!("{:.1} %", probability * 100.0)));
         row.extend(item.explanation.as_ref().map(|explanation| {
-            let named = explanation.contributions.iter().take(3);
-            named.map(|(name, value)| format!("{name} {value:+.2}")).collect::<Vec<_>>().join(", ")
+            let named = explanation.contributions.iter().take(3).map(|(name, value)| format!("{name} {value:+.2}"));
+            named.chain(explanation.moved_by.iter().cloned()).collect::<Vec<_>>().join(", ")
         }));
         row
     });
@@ -71,10 +72,24 @@ pub(crate) fn print_answer(state: &FeatureState, user: &str, answer: &Answer) {
         header.push("because");
     }
     output::table(&header, rows);
+    for WhyNot { item_id, fate } in &answer.why_not {
+        output::line(&format!("{item_id}: {}", in_words(fate)));
+    }
     let bundle = answer.bundle.as_ref().map_or_else(|| "no bundle".to_owned(), |id| format!("bundle {id}"));
     let degraded: Vec<_> = answer.degraded.iter().map(|reason| reason.as_str()).collect();
     let degraded = if degraded.is_empty() { String::new() } else { format!(", degraded: {}", degraded.join(", ")) };
     output::line(&format!("{bundle}, log up to record {}{degraded}", answer.log_seq.0));
+}
+
+fn in_words(fate: &Fate) -> String {
+    match fate {
+        Fate::Unknown => "the catalogue does not know it".to_owned(),
+        Fate::Filtered(filter) => format!("kept out by the filter {filter}"),
+        Fate::NotProposed => "no source proposed it".to_owned(),
+        Fate::NotChosen => "proposed, where the shares of the candidates were full".to_owned(),
+        Fate::Behind { rank, score } => format!("ranked {} with {:.3}, behind the list", rank + 1, score.get()),
+        Fate::Shown { rank } => format!("in the list, place {}", rank + 1),
+    }
 }
 
 /// The item's title or name; its id where it has none.

@@ -23,6 +23,7 @@ pub use operations::{Alive, Readiness};
 pub use problem::Problem;
 pub use recommend::{
     Contribution, ExplanationView, RecentBody, RecommendRequest, RecommendResponse, RecommendedItemView, SourceView,
+    WhyNotView,
 };
 pub use similar::{SimilarItemView, SimilarRequest, SimilarResponse};
 

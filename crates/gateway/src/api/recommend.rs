@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
-use shortlist_recommender::{Answer, DEFAULT_SURFACE, Explanation, Expression, Page, RecentEvent, Request};
-use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, OFFSET_MAX};
+use shortlist_recommender::{
+    Answer, DEFAULT_SURFACE, Explanation, Expression, Fate, Page, RecentEvent, RecommendedItem, Request, WhyNot,
+};
+use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, OFFSET_MAX, WHY_NOT_MAX};
 use shortlist_types::{InvalidInput, ItemId, RequestId, Timestamp, UserId};
 use utoipa::ToSchema;
 
@@ -60,6 +62,10 @@ pub struct RecommendRequest {
     /// Whether each item comes with the reasons for its place.
     #[serde(default)]
     pub explain: bool,
+    /// Items of which the answer tells why they are not in it, or where they are.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub why_not: Vec<String>,
 }
 
 /// Something the user did that is not in the log.
@@ -98,6 +104,7 @@ impl RecommendRequest {
             recent: recent.collect::<Result<_, _>>()?,
             context: parse_attributes("context", self.context)?,
             explain: self.explain,
+            why_not: item_ids("why_not", &self.why_not, WHY_NOT_MAX)?,
             keep: false,
         })
     }
@@ -162,6 +169,31 @@ pub struct RecommendResponse {
     /// beside each stands how likely its item is to be wanted; or `value`, what each is worth by the surface's weights.
     #[schema(value_type = String)]
     pub score_kind: &'static str,
+    /// What became of the items that the request asked about; absent if it asked about none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why_not: Vec<WhyNotView>,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = WhyNot)]
+pub struct WhyNotView {
+    /// Which item.
+    pub item_id: String,
+    /// `unknown_item`; `filtered`, `by` says which filter; `not_proposed` by any source; `not_chosen`, proposed where
+    /// the shares of the candidates were full; `ranked_behind` the list; or `shown` in it.
+    #[schema(value_type = String)]
+    pub fate: &'static str,
+    /// The filter that kept it out: `unavailable`, `excluded`, `seen`, `safety`, `where` or `filter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub by: Option<&'static str>,
+    /// Its place in the whole order, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// What it was ranked by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
 }
 
 /// One item of an answer.
@@ -207,8 +239,14 @@ pub struct ExplanationView {
     pub retrieval_score: Option<f32>,
     /// Rank by that score among the candidates, from 0.
     pub retrieval_rank: u32,
+    /// Place in the ranker's order, from 0, before the surface's rules moved items.
+    pub order_rank: u32,
     /// What each feature adds to the score, compared with the average training row; largest first.
     pub contributions: Vec<Contribution>,
+    /// The surface's rules that moved it.
+    pub moved_by: Vec<String>,
+    /// All of it for a person to read.
+    pub sentence: String,
 }
 
 /// What one feature adds to a score.
@@ -236,7 +274,7 @@ impl RecommendResponse {
                 .iter()
                 .map(|hit| SourceView { source: hit.source.0, rank: count(hit.rank), score: hit.score })
                 .collect(),
-            explanation: item.explanation.as_ref().map(ExplanationView::from),
+            explanation: item.explanation.as_ref().map(|explanation| ExplanationView::of(item, explanation)),
         });
         Self {
             request_id,
@@ -246,19 +284,35 @@ impl RecommendResponse {
             degraded: answer.degraded.iter().map(|reason| reason.as_str()).collect(),
             timings,
             score_kind: answer.score_kind.as_str(),
+            why_not: answer.why_not.iter().map(WhyNotView::from).collect(),
         }
     }
 }
 
-impl From<&Explanation> for ExplanationView {
-    fn from(explanation: &Explanation) -> Self {
+impl From<&WhyNot> for WhyNotView {
+    fn from(WhyNot { item_id, fate }: &WhyNot) -> Self {
+        let (by, rank, score) = match fate {
+            Fate::Unknown | Fate::NotProposed | Fate::NotChosen => (None, None, None),
+            Fate::Filtered(filter) => (Some(filter.0), None, None),
+            Fate::Behind { rank, score } => (None, Some(count(*rank)), Some(score.get())),
+            Fate::Shown { rank } => (None, Some(count(*rank)), None),
+        };
+        Self { item_id: item_id.to_string(), fate: fate.as_str(), by, rank, score }
+    }
+}
+
+impl ExplanationView {
+    fn of(item: &RecommendedItem, explanation: &Explanation) -> Self {
         let contributions = explanation.contributions.iter();
         Self {
             retrieval_score: explanation.retrieval_score.map(shortlist_types::Score::get),
             retrieval_rank: count(explanation.retrieval_rank),
+            order_rank: count(explanation.order_rank),
             contributions: contributions
                 .map(|(feature, contribution)| Contribution { feature: feature.clone(), contribution: *contribution })
                 .collect(),
+            moved_by: explanation.moved_by.clone(),
+            sentence: item.sentence().unwrap_or_default(),
         }
     }
 }

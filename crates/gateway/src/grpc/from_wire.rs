@@ -23,6 +23,7 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
         candidates,
         request_id,
         offset,
+        why_not,
     } = message;
     let recent = recent.into_iter().enumerate().map(|(i, event)| {
         let value = event.value.map(|value| number("value", value)).transpose();
@@ -39,6 +40,7 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
         item_id,
         filter,
         candidates,
+        why_not,
         request_id,
         offset: offset.map(Number::from),
         k: k.map(Number::from),

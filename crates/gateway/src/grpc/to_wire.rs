@@ -7,11 +7,11 @@ use shortlist_types::{AttributeValue, Attributes};
 
 use crate::api::{
     ChangeResponse, ExplanationView, IngestResponse, ItemView, RecommendResponse, RecommendedItemView, SimilarResponse,
-    UserView,
+    UserView, WhyNotView,
 };
 
 pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
-    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings, score_kind } = response;
+    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings, score_kind, why_not } = response;
     v1::RecommendResponse {
         request_id,
         items: items.into_iter().map(recommended_item).collect(),
@@ -20,7 +20,12 @@ pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
         degraded: texts(&degraded),
         timings: named(timings),
         score_kind: score_kind.to_owned(),
+        why_not: why_not.into_iter().map(fate).collect(),
     }
+}
+
+fn fate(WhyNotView { item_id, fate, by, rank, score }: WhyNotView) -> v1::WhyNot {
+    v1::WhyNot { item_id, fate: fate.to_owned(), by: by.map(str::to_owned), rank, score }
 }
 
 fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {
@@ -45,7 +50,10 @@ fn explained(explanation: ExplanationView) -> v1::Explanation {
     v1::Explanation {
         retrieval_score: explanation.retrieval_score,
         retrieval_rank: explanation.retrieval_rank,
+        order_rank: explanation.order_rank,
         contributions: contributions.collect(),
+        moved_by: explanation.moved_by.clone(),
+        sentence: explanation.sentence.clone(),
     }
 }
 

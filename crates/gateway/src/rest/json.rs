@@ -111,7 +111,7 @@ mod tests {
         k: invalid type: string "ten", expected a JSON number at line 1 column 10
         the body is not JSON: number out of range at line 1 column 10
         k: duplicate field `k` at line 1 column 10
-        user: unknown field `user`, expected one of `user_id`, `surface`, `item_id`, `filter`, `candidates`, `request_id`, `offset`, `k`, `exclude`, `recent`, `context`, `deadline_ms`, `explain` at line 1 column 7
+        user: unknown field `user`, expected one of `user_id`, `surface`, `item_id`, `filter`, `candidates`, `request_id`, `offset`, `k`, `exclude`, `recent`, `context`, `deadline_ms`, `explain`, `why_not` at line 1 column 7
         recent[0].event_type: missing field `event_type` at line 1 column 26
         recent[0].valu: unknown field `valu`, expected one of `item_id`, `event_type`, `value`, `timestamp` at line 1 column 53
         recent: invalid type: map, expected a sequence at line 1 column 10

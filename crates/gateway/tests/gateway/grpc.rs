@@ -29,13 +29,17 @@ fn both_protocols_give_the_same_answer_item_by_item() {
     for with_bundle in [false, true] {
         server.recommender.swap(with_bundle.then(bundle));
         for user in ["u0", "u1", "u5", "nobody"] {
-            let rest = server
-                .post("/v1/recommend", &json!({"user_id": user, "k": 12, "explain": true, "deadline_ms": 10_000}));
+            let why_not = ["i3", "i29", "never-was"];
+            let rest = server.post(
+                "/v1/recommend",
+                &json!({"user_id": user, "k": 12, "explain": true, "deadline_ms": 10_000, "why_not": why_not}),
+            );
             let rest = rest.expect(200);
             let request = v1::RecommendRequest {
                 user_id: Some(user.to_owned()),
                 k: Some(12),
                 explain: true,
+                why_not: why_not.map(str::to_owned).into(),
                 deadline_ms: Some(10_000),
                 ..v1::RecommendRequest::default()
             };
@@ -48,6 +52,21 @@ fn both_protocols_give_the_same_answer_item_by_item() {
             assert_eq!(json!(answer.degraded), rest["degraded"]);
             assert_eq!(answer.score_kind, rest["score_kind"]);
             assert_eq!(answer.items.len(), 12);
+            let fates = answer.why_not.iter().map(|told| {
+                let mut fate = json!({"item_id": told.item_id, "fate": told.fate});
+                told.by.iter().for_each(|by| fate["by"] = json!(by));
+                told.rank.iter().for_each(|rank| fate["rank"] = json!(rank));
+                fate
+            });
+            let mut same_fates = rest["why_not"].clone();
+            // Scores of time move between the two.
+            same_fates
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|fate| drop(fate.as_object_mut().unwrap().remove("score")));
+            assert_eq!(json!(fates.collect::<Vec<_>>()), same_fates);
+            assert_eq!(rest["why_not"][2], json!({"item_id": "never-was", "fate": "unknown_item"}));
             assert!(answer.timings.contains_key("total"));
             for (item, same) in answer.items.iter().zip(rest["items"].as_array().unwrap()) {
                 assert_same(item, same);
@@ -120,6 +139,12 @@ fn assert_same(item: &v1::RecommendedItem, same: &serde_json::Value) {
     let (explanation, same) = (item.explanation.as_ref().unwrap(), &same["explanation"]);
     assert_eq!(explanation.retrieval_score.map(as_written), same["retrieval_score"].as_f64().map(|score| json!(score)));
     assert_eq!(explanation.retrieval_rank, same["retrieval_rank"]);
+    assert_eq!(explanation.order_rank, same["order_rank"]);
+    assert_eq!(json!(explanation.moved_by), same["moved_by"]);
+    assert!(
+        explanation.sentence.starts_with("Proposed by ")
+            && same["sentence"].as_str().unwrap().starts_with("Proposed by ")
+    );
     assert_eq!(explanation.contributions.len(), same["contributions"].as_array().unwrap().len());
 }
 

@@ -4,6 +4,7 @@ mod ann;
 mod fresh;
 mod given;
 mod item_to_item;
+mod pinned;
 mod popular;
 mod trending;
 
@@ -15,6 +16,7 @@ pub(crate) use ann::Ann;
 pub(crate) use fresh::Fresh;
 pub(crate) use given::Given;
 pub(crate) use item_to_item::ItemToItem;
+pub(crate) use pinned::Pinned;
 pub(crate) use popular::Popular;
 pub(crate) use trending::{Trending, TrendingAlike};
 

@@ -6,6 +6,8 @@ use shortlist_types::limits::{DEADLINE_MS_MAX, DEADLINE_MS_MIN};
 
 use super::source_config::check_sources;
 use super::{FilterConfig, SourceConfig, SourceKind, ValueModel};
+use crate::RerankConfig;
+use crate::rerank::Reranker;
 
 /// `[surfaces.NAME]`: one place where items are shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +27,8 @@ pub struct SurfaceConfig {
     /// Outcomes of the ranker, such as `purchase`, each with what it is worth; negative for what nobody wants to
     /// happen. Empty: the list is ordered by how much is wanted.
     pub value: BTreeMap<String, f64>,
+    /// What moves items of that order before they are shown.
+    pub rerank: RerankConfig,
     /// Deadline of a request that names none, in milliseconds; none: the gateway's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
@@ -63,6 +67,7 @@ pub(super) struct Changes {
     filters: Option<FilterConfig>,
     rank_by: Option<RankBy>,
     value: Option<BTreeMap<String, f64>>,
+    rerank: Option<RerankConfig>,
     deadline_ms: Option<u64>,
     retrieval_share: Option<f64>,
 }
@@ -91,6 +96,7 @@ impl SurfaceConfig {
             filters: FilterConfig::default(),
             rank_by: RankBy::Model,
             value: BTreeMap::new(),
+            rerank: RerankConfig::default(),
             deadline_ms: None,
             retrieval_share: 0.6,
         }
@@ -134,6 +140,7 @@ impl SurfaceConfig {
             filters,
             rank_by,
             value,
+            rerank,
             deadline_ms,
             retrieval_share,
         } = changes;
@@ -145,6 +152,7 @@ impl SurfaceConfig {
             filters: filters.unwrap_or(self.filters),
             rank_by: rank_by.unwrap_or(self.rank_by),
             value: value.unwrap_or(self.value),
+            rerank: rerank.unwrap_or(self.rerank),
             deadline_ms: deadline_ms.or(self.deadline_ms),
             retrieval_share: retrieval_share.unwrap_or(self.retrieval_share),
         };
@@ -166,6 +174,7 @@ impl SurfaceConfig {
         check_sources(&self.sources).map_err(|error| error.within("sources"))?;
         self.filters.check().map_err(|error| error.within("filters"))?;
         ValueModel::parse(&self.value).map_err(|error| error.within("value"))?;
+        Reranker::parse(&self.rerank).map_err(|error| error.within("rerank"))?;
         if self.rank_by == RankBy::Retrieval && !self.value.is_empty() {
             let reason = "is told by the ranker: set rank_by = \"model\", or leave the value out";
             return Err(InvalidInput::new("value", reason));
