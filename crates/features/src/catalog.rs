@@ -177,12 +177,12 @@ impl Catalog {
     }
 
     /// The number of the attribute whose texts are called `name`.
-    pub(crate) fn text_attribute(&self, name: &str) -> Option<u16> {
+    pub fn text_attribute(&self, name: &str) -> Option<u16> {
         self.label_names.find(name)
     }
 
     /// The attribute of a text, numbered as by [`Self::text_attribute`].
-    pub(crate) fn attribute_of(&self, label: LabelIdx) -> u16 {
+    pub fn attribute_of(&self, label: LabelIdx) -> u16 {
         self.label_attributes.get(label.0 as usize).copied().unwrap_or(u16::MAX)
     }
 

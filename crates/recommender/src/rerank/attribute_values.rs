@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use shortlist_features::FeatureState;
+use foldhash::fast::FixedState;
+use shortlist_features::Catalog;
 use shortlist_types::{AttributeValue, ItemIdx};
 
 /// What each of some items has of one attribute, each value numbered from 0.
@@ -15,27 +17,40 @@ pub(super) struct AttributeValues {
 }
 
 impl AttributeValues {
-    /// **Cost**: one look-up by name, and one hash per value, of each item.
-    pub(super) fn of(state: &FeatureState, attribute: &str, items: impl Iterator<Item = ItemIdx>) -> Self {
-        let mut known: HashMap<Cow<'_, str>, u32> = HashMap::new();
+    /// **Cost**: a hash per value of each item; of an attribute whose texts the catalogue has not numbered, a look-up
+    /// by name beside it.
+    pub(super) fn of(catalog: &Catalog, attribute: &str, items: impl Iterator<Item = ItemIdx>) -> Self {
+        let is_numbered = catalog.numbers_all_texts_of(attribute) && catalog.number_attribute(attribute).is_none();
+        match catalog.text_attribute(attribute).filter(|_| is_numbered) {
+            Some(number) => Self::collect(items, |item, push| {
+                let labels = catalog.get(item).map(|entry| entry.labels()).unwrap_or_default();
+                labels.iter().filter(|label| catalog.attribute_of(**label) == number).for_each(|label| push(*label));
+            }),
+            None => Self::collect(items, |item, push| {
+                match catalog.get(item).and_then(|entry| entry.attributes.get(attribute)) {
+                    None => {}
+                    Some(AttributeValue::Text(text)) => push(Cow::Borrowed(text.as_str())),
+                    Some(AttributeValue::List(texts)) => texts.iter().for_each(|text| push(text.as_str().into())),
+                    Some(AttributeValue::Number(number)) => push(number.to_string().into()),
+                    Some(AttributeValue::Bool(value)) => push(value.to_string().into()),
+                }
+            }),
+        }
+    }
+
+    /// Numbers what `visit` pushes of each item.
+    fn collect<T: Hash + Eq>(items: impl Iterator<Item = ItemIdx>, visit: impl Fn(ItemIdx, &mut dyn FnMut(T))) -> Self {
+        let mut known: HashMap<T, u32, FixedState> = HashMap::default();
         let mut values = Self::default();
         for item in items {
-            let value = state.catalog().get(item).and_then(|entry| entry.attributes.get(attribute));
-            let texts: Vec<Cow<'_, str>> = match value {
-                None => Vec::new(),
-                Some(AttributeValue::Text(text)) => vec![Cow::Borrowed(text.as_str())],
-                Some(AttributeValue::List(texts)) => texts.iter().map(|text| Cow::Borrowed(text.as_str())).collect(),
-                Some(AttributeValue::Number(number)) => vec![Cow::Owned(number.to_string())],
-                Some(AttributeValue::Bool(value)) => vec![Cow::Owned(value.to_string())],
-            };
             let start = values.numbers.len();
-            for text in texts {
+            visit(item, &mut |value| {
                 let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-                let number = *known.entry(text).or_insert(next);
+                let number = *known.entry(value).or_insert(next);
                 if !values.numbers[start..].contains(&number) {
                     values.numbers.push(number);
                 }
-            }
+            });
             values.ends.push(values.numbers.len());
         }
         values.count = known.len();

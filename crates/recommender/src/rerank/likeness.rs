@@ -4,11 +4,16 @@ use shortlist_types::{ItemIdx, dot};
 use super::attribute_values::AttributeValues;
 use crate::RequestContext;
 
+/// Items whose components are written together.
+const ITEMS_AT_ONCE: usize = 16;
+
 /// How much each item is like the one of those taken that it is most like, 0 to 1.
 #[derive(Debug)]
 pub(super) struct Likeness {
     by: By,
     most: Vec<f32>,
+    /// With the one taken last.
+    cosines: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -25,21 +30,27 @@ impl Likeness {
         let count = items.len();
         let found: Vec<_> = items.iter().map(|item| request.models.and_then(|models| models.vector(*item))).collect();
         let dimensions = found.iter().flatten().map(|vector| vector.len()).next().unwrap_or(0);
-        let mut components = vec![0.0; dimensions * count];
-        for (place, vector) in found.iter().enumerate() {
-            let Some(vector) = vector else { continue };
+        let scale = |vector: &[f32]| {
             let length = dot(vector, vector).sqrt();
-            if length > f32::MIN_POSITIVE {
-                for (component, x) in vector.iter().enumerate() {
-                    components[component * count + place] = x / length;
+            if length > f32::MIN_POSITIVE { 1.0 / length } else { 0.0 }
+        };
+        let units: Vec<Option<(&[f32], f32)>> =
+            found.iter().map(|vector| vector.as_deref().map(|vector| (vector, scale(vector)))).collect();
+        let mut components = vec![0.0; dimensions * count];
+        // A cache line of items at a time: they are written side by side.
+        for (block, units) in units.chunks(ITEMS_AT_ONCE).enumerate() {
+            for (component, column) in components.chunks_exact_mut(count).enumerate() {
+                let column = &mut column[block * ITEMS_AT_ONCE..][..units.len()];
+                for (to, unit) in column.iter_mut().zip(units) {
+                    *to = unit.map_or(0.0, |(vector, scale)| vector[component] * scale);
                 }
             }
         }
-        Self { by: By::Vectors { arch: Arch::new(), components }, most: vec![0.0; count] }
+        Self { by: By::Vectors { arch: Arch::new(), components }, most: vec![0.0; count], cosines: Vec::new() }
     }
 
     pub(super) fn by_values(values: AttributeValues, items: usize) -> Self {
-        Self { by: By::Values(values), most: vec![0.0; items] }
+        Self { by: By::Values(values), most: vec![0.0; items], cosines: Vec::new() }
     }
 
     /// To the most alike of those taken.
@@ -52,19 +63,13 @@ impl Likeness {
         let count = self.most.len();
         match &self.by {
             By::Vectors { arch, components } => {
-                let mut cosines = vec![0.0; count];
-                let most = &mut self.most;
-                arch.dispatch(|| {
-                    for column in components.chunks_exact(count) {
-                        let x = column[item];
-                        for (cosine, y) in cosines.iter_mut().zip(column) {
-                            *cosine += x * y;
-                        }
-                    }
-                    for (most, cosine) in most.iter_mut().zip(&cosines) {
-                        *most = if *cosine > *most { *cosine } else { *most };
-                    }
-                });
+                let cosines = &mut self.cosines;
+                cosines.clear();
+                cosines.resize(count, 0.0);
+                arch.dispatch(
+                    #[inline(always)]
+                    || add_likeness(components, item, cosines, &mut self.most),
+                );
             }
             By::Values(values) => {
                 let own = values.at(item);
@@ -78,5 +83,19 @@ impl Likeness {
                 }
             }
         }
+    }
+}
+
+/// Takes the cosines of all items with one of them, and keeps the greatest so far.
+#[inline(always)]
+fn add_likeness(components: &[f32], item: usize, cosines: &mut [f32], most: &mut [f32]) {
+    for column in components.chunks_exact(cosines.len()) {
+        let x = column[item];
+        for (cosine, y) in cosines.iter_mut().zip(column) {
+            *cosine += x * y;
+        }
+    }
+    for (most, cosine) in most.iter_mut().zip(cosines) {
+        *most = if *cosine > *most { *cosine } else { *most };
     }
 }

@@ -126,12 +126,12 @@ impl<'a> Contest<'a> {
         let likeness = (diversity > 0.0).then(|| match &config.diversity_by {
             None => Likeness::by_vectors(request, &items),
             Some(name) => {
-                let values = AttributeValues::of(request.state, name, items.iter().copied());
+                let values = AttributeValues::of(request.state.catalog(), name, items.iter().copied());
                 Likeness::by_values(values, items.len())
             }
         });
         let counted = |(name, cap): (&'a String, &super::Cap)| {
-            let values = AttributeValues::of(request.state, name, items.iter().copied());
+            let values = AttributeValues::of(request.state.catalog(), name, items.iter().copied());
             (name.as_str(), Counted::new(*cap, values))
         };
         let mut contest = Self {
