@@ -2,7 +2,7 @@
 //!
 //! Finds the capacity C of the real binary on one core, the greatest rate at which 99 of 100 answers come within
 //! 100 ms, nothing is refused and nothing degraded; then asks half of it, twice, five times and half of it again. The
-//! driver has a core of its own. Prints a table; `docs/overload.md` says what it means.
+//! driver has a core of its own. Prints a table; `docs/budget.md` says what it means.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
 

@@ -157,8 +157,9 @@ pub struct RecommendResponse {
     pub bundle: Option<String>,
     /// The state that served: all records of the log up to this one.
     pub log_seq: u64,
-    /// What was less than asked, and why: `no_bundle`, `source_timeout`, `ann_failed`, `value_uncalibrated`,
-    /// `ranker_timeout`, `ranker_failed`, `ranker_not_finite`. Empty when all went well.
+    /// What was less than asked, and why: `no_bundle`, `source_timeout`, `source_skipped`, `ann_failed`,
+    /// `value_uncalibrated`, `ranker_timeout`, `ranker_skipped`, `ranker_failed`, `brownout`, `ranker_not_finite`.
+    /// Empty when all went well.
     #[schema(value_type = Vec<String>)]
     pub degraded: Vec<&'static str>,
     /// Milliseconds per stage. `queue` is the wait before the first stage, `total` reaches from the

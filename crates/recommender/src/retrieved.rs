@@ -1,0 +1,162 @@
+use std::time::Instant;
+
+use shortlist_features::FeatureScratch;
+use shortlist_store::ServedCandidate;
+use shortlist_types::{ItemId, ItemIdx, Score, Unlimited};
+
+use crate::answer::{Decided, Explanation, StageTiming};
+use crate::feature_ranker::{feature_rows, named_contributions};
+use crate::rerank::Placed;
+use crate::sources::Proposed;
+use crate::{Candidate, CategoryIds, Degraded, Fate, RequestContext, Scratch, SourceHit, StageName, WhyNot};
+
+/// A request after the first stage.
+pub struct Retrieved<'a> {
+    /// What the stages read.
+    pub context: RequestContext<'a>,
+    /// In retrieval order: by the blend's score of the user's taste; those without a score follow in the
+    /// order of their sources.
+    pub candidates: Vec<Candidate>,
+    /// What each source said, in the pipeline's order.
+    pub(crate) proposals: Vec<(StageName, Proposed)>,
+    pub(crate) degraded: Vec<Degraded>,
+    pub(crate) timings: Vec<StageTiming>,
+}
+
+/// A candidate's place after the second stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ranked {
+    /// Position in [`Retrieved::candidates`].
+    pub candidate: usize,
+    /// The ranker's score, or 1 / (1 + rank) where retrieval order was the last word.
+    pub score: Score,
+    /// Whether the ranker gave the score.
+    pub by_ranker: bool,
+}
+
+impl Retrieved<'_> {
+    /// Makes candidates of the chosen items, in their order.
+    pub(crate) fn score(&self, items: &[ItemIdx]) -> Vec<Candidate> {
+        // In two steps: the fetches of all vectors overlap.
+        let places = items.iter().map(|item| self.context.models.and_then(|models| models.vector(*item)));
+        let vectors: Vec<_> = places.collect();
+        let scored = items.iter().zip(&vectors).map(|(item, vector)| {
+            let known = self.context.models.zip(self.context.taste.as_ref());
+            let retrieval_score = known.and_then(|(models, taste)| models.score(taste, *item, vector.as_deref()));
+            Candidate { item: *item, retrieval_score }
+        });
+        scored.collect()
+    }
+
+    /// The sources that proposed an item, in the pipeline's order.
+    ///
+    /// **Cost**: a look through all proposals; for the items that are shown.
+    pub fn sources_of(&self, item: ItemIdx) -> Vec<SourceHit> {
+        let hit = |(source, proposed): &(StageName, Proposed)| {
+            let rank = proposed.items.iter().position(|proposed| *proposed == item)?;
+            Some(SourceHit { source: *source, rank, score: proposed.scores.get(rank).copied() })
+        };
+        self.proposals.iter().filter_map(hit).collect()
+    }
+
+    /// What the first stage's models score an item by, retrieved or not; none if none of them knows it.
+    pub fn retrieval_score(&self, item: ItemIdx) -> Option<Score> {
+        let (models, taste) = self.context.models.zip(self.context.taste.as_ref())?;
+        models.score(taste, item, models.vector(item).as_deref())
+    }
+
+    /// How likely each calibrated outcome of a ranked item is.
+    pub(crate) fn probabilities(&self, ranked: &Ranked, scratch: &Scratch) -> Vec<(String, f32)> {
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        let Some(ranker) = ranker.filter(|_| ranked.by_ranker) else { return Vec::new() };
+        let count = ranker.outcomes.len();
+        let scores = scratch.outcomes.chunks_exact(count).nth(ranked.candidate).unwrap_or_default();
+        let named = ranker.outcomes.iter().zip(scores).enumerate();
+        named
+            .filter_map(|(place, (outcome, score))| Some((outcome.name.clone(), ranker.probability(place, *score)?)))
+            .collect()
+    }
+
+    /// What the order `ranked`, of which the first `k` are shown, was decided by.
+    pub(crate) fn decided(&self, ranked: &[Ranked], k: usize, scratch: &Scratch) -> Decided {
+        let by_ranker = ranked.iter().any(|ranked| ranked.by_ranker);
+        let features = if by_ranker { scratch.features.rows.clone() } else { Vec::new() };
+        let mut candidates: Vec<_> = self
+            .candidates
+            .iter()
+            .map(|candidate| ServedCandidate {
+                item: candidate.item,
+                retrieval_score: candidate.retrieval_score.map(Score::get),
+                score: 0.0,
+                position: None,
+                propensity: 0.0,
+            })
+            .collect();
+        for (place, ranked) in (0..).zip(ranked) {
+            let candidate = &mut candidates[ranked.candidate];
+            candidate.score = ranked.score.get();
+            if (place as usize) < k {
+                // Nothing is drawn at random: what is shown would always be.
+                (candidate.position, candidate.propensity) = (Some(place), 1.0);
+            }
+        }
+        let feature_schema = self.context.models.map_or(0, |models| models.features.fingerprint());
+        Decided { candidates, feature_schema, features }
+    }
+
+    /// What became of an item in this request, whose order has become `ranked` and of which the first `k` are shown.
+    pub(crate) fn why_not(&self, item_id: &ItemId, ranked: &[Ranked], k: usize) -> WhyNot {
+        let known = self.context.state.catalog().find(item_id.as_str());
+        let fate = known.map_or(Fate::Unknown, |item| {
+            let place = ranked.iter().position(|ranked| self.candidates[ranked.candidate].item == item);
+            match (place, self.context.dropped_by(item)) {
+                (Some(rank), _) if rank < k => Fate::Shown { rank },
+                (Some(rank), _) => Fate::Behind { rank, score: ranked[rank].score },
+                (None, Some(filter)) => Fate::Filtered(filter),
+                (None, None) if self.sources_of(item).is_empty() => Fate::NotProposed,
+                (None, None) => Fate::NotChosen,
+            }
+        });
+        WhyNot { item_id: item_id.clone(), fate }
+    }
+
+    pub(crate) fn explain(&self, ranked: &Ranked, placed: Placed, scratch: &Scratch) -> Explanation {
+        let candidate = &self.candidates[ranked.candidate];
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        let schema = self.context.models.map(|models| &models.features).filter(|_| ranked.by_ranker);
+        let named = schema.zip(ranker).and_then(|(schema, ranker)| {
+            let row = scratch.features.rows.chunks_exact(schema.width()).nth(ranked.candidate)?;
+            Some(named_contributions(schema, &ranker.contributions(row)?))
+        });
+        Explanation {
+            retrieval_score: candidate.retrieval_score,
+            retrieval_rank: ranked.candidate,
+            order_rank: placed.from,
+            contributions: named.unwrap_or_default(),
+            moved_by: placed.moved_by,
+        }
+    }
+
+    /// Makes the feature row of every candidate and of `others`, eligible items that retrieval did
+    /// not return, as the ranker would read them.
+    ///
+    /// **Shapes**: (candidates + others) x [`shortlist_features::FeatureSchema::width`], row-major.
+    pub fn feature_rows(&self, others: &[ItemIdx], scratch: &mut FeatureScratch) {
+        let others = self.score(others);
+        feature_rows(&self.context, &self.candidates, &others, &Unlimited, scratch);
+    }
+
+    /// Writes the ids of the ranker's categories of every candidate and of `others`, in the order of
+    /// [`Self::feature_rows`].
+    pub fn category_ids(&self, others: &[ItemIdx], to: &mut CategoryIds) {
+        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
+        if let Some(encoders) = ranker.and_then(|ranker| ranker.categories()) {
+            let candidates = self.candidates.iter().map(|candidate| candidate.item);
+            encoders.encode(&self.context, candidates.chain(others.iter().copied()), to);
+        }
+    }
+
+    pub(crate) fn timed(&mut self, stage: &'static str, started: Instant) {
+        self.timings.push(StageTiming { stage: StageName(stage), elapsed: started.elapsed() });
+    }
+}
