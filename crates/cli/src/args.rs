@@ -1,5 +1,6 @@
 mod audit;
 mod evaluate;
+mod experiment;
 mod features;
 mod store;
 
@@ -15,6 +16,7 @@ pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
+pub(crate) use experiment::{ExperimentAssignArgs, ExperimentCommand, ExperimentReportArgs};
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     /// Measure how good recommendations are
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
+    /// Compare variants of a surface by what their users did
+    #[command(subcommand)]
+    Experiment(ExperimentCommand),
     /// Look at what the ranker reads
     #[command(subcommand)]
     Features(FeaturesCommand),

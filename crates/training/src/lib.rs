@@ -12,6 +12,7 @@ mod config;
 mod decision;
 mod error;
 mod evaluation;
+mod experiment_report;
 mod first_stage;
 mod fit_first_stage;
 mod fit_ranker;
@@ -37,6 +38,7 @@ pub use cold_start::{ColdStartQuestion, ColdStartReport, NewItems, NewUsers, eva
 pub use config::{RowSource, TrainingConfig};
 pub use error::TrainingError;
 pub use evaluation::evaluate_store;
+pub use experiment_report::{ExperimentReport, MetricReport, VariantReport};
 pub use gate::GateDecision;
 pub use progress::{NoProgress, Progress};
 pub use ranker_config::RankerConfig;

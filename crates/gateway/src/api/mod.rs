@@ -22,8 +22,8 @@ pub use moment::Moment;
 pub use operations::{Alive, Readiness};
 pub use problem::Problem;
 pub use recommend::{
-    Contribution, ExplanationView, RecentBody, RecommendRequest, RecommendResponse, RecommendedItemView, SourceView,
-    WhyNotView,
+    Contribution, ExperimentView, ExplanationView, RecentBody, RecommendRequest, RecommendResponse,
+    RecommendedItemView, SourceView, WhyNotView,
 };
 pub use similar::{SimilarItemView, SimilarRequest, SimilarResponse};
 
