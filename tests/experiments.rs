@@ -1,5 +1,7 @@
 //! Experiments on the real binary: who is in which variant, what a report finds, and what it does not.
 
+#![allow(clippy::unwrap_used, reason = "functions beside the tests are tests too")]
+
 mod harness;
 
 use std::collections::BTreeMap;
@@ -16,11 +18,11 @@ use shortlist_types::{ItemId, LogRecord, Timestamp, UserId};
 const USERS: usize = 500;
 const ITEMS: usize = 300;
 
-/// A better ranker is planted: half of the users see what is popular. On another shelf both halves see the same.
+/// A better ranker is planted: half of the users see what falls out of a hat. On another shelf both halves see the same.
 const PLANTED: &str = r#"
 [experiments.planted.variants.control]
 share = 0.5
-settings = { rank_by = "retrieval", sources = { popular = { share = 1.0 } } }
+settings = { candidates_share = 1.0, rerank = { explore = { share = 1.0, epsilon = 1.0, among = 300 } } }
 [experiments.planted.variants.better]
 share = 0.5
 

@@ -1,7 +1,7 @@
 //! Pictures for reports, as SVG that any browser shows.
 
 use shortlist_evaluation::{CalibrationBin, Interval};
-use shortlist_training::{ExperimentReport, VariantReport};
+use shortlist_training::{ExperimentReport, ListReport, VariantReport};
 use svg::Document;
 use svg::node::element::path::Data;
 use svg::node::element::{Circle, Line, Path, Rectangle, Text};
@@ -60,16 +60,20 @@ fn curve(points: impl Iterator<Item = (f64, f64)>) -> Path {
 
 /// A square from 0 to 1 both ways, with its diagonal.
 fn chart(title: &str, x_axis: &str, y_axis: &str) -> Document {
+    let diagonal = line(place(0.0, 0.0), place(1.0, 1.0), "#999");
+    axes(title, x_axis, y_axis).add(diagonal.set("stroke-dasharray", "4 4"))
+}
+
+/// A square from 0 to 1 both ways.
+fn axes(title: &str, x_axis: &str, y_axis: &str) -> Document {
     let whole = SIZE + 2.0 * MARGIN;
     let middle = whole / 2.0;
     let turned = text(y_axis, 14.0, middle, "middle").set("transform", format!("rotate(-90 14 {middle})"));
     let background = Rectangle::new().set("width", whole).set("height", whole).set("fill", "white");
     let ((left, bottom), (right, top)) = (place(0.0, 0.0), place(1.0, 1.0));
-    let diagonal = line((left, bottom), (right, top), "#999");
     let mut chart = Document::new()
         .set("viewBox", (0, 0, whole, whole))
         .add(background)
-        .add(diagonal.set("stroke-dasharray", "4 4"))
         .add(text(title, middle, 24.0, "middle").set("font-size", 14))
         .add(text(x_axis, middle, whole - 10.0, "middle"))
         .add(turned);
@@ -125,6 +129,23 @@ pub(crate) fn effects_svg(report: &ExperimentReport) -> String {
             .add(Circle::new().set("cx", x(interval.mean)).set("cy", y).set("r", 4).set("fill", colour));
     }
     picture.to_string()
+}
+
+/// What lists gain in diversity against what they lose in NDCG@10, a point per `rerank.diversity`.
+pub(crate) fn diversity_svg(lists: &[ListReport]) -> String {
+    let most = lists.iter().map(|list| list.ndcg_at_10.mean).fold(f64::MIN_POSITIVE, f64::max);
+    let point =
+        |list: &ListReport| (list.intra_list_diversity.unwrap_or(0.0).clamp(0.0, 1.0), list.ndcg_at_10.mean / most);
+    let y_axis = "NDCG@10, as a share of the best";
+    let mut chart = axes("What diversity costs", "1 - mean likeness of two items of a list", y_axis);
+    chart = chart.add(curve(lists.iter().map(point)));
+    for list in lists {
+        let (x, y) = point(list);
+        let (x, y) = place(x, y);
+        chart = chart.add(Circle::new().set("cx", x).set("cy", y).set("r", 3).set("fill", "#1f6feb"));
+        chart = chart.add(text(&format!("{}", list.diversity), x + 6.0, y - 6.0, "start"));
+    }
+    chart.to_string()
 }
 
 fn text(content: &str, x: f64, y: f64, anchor: &str) -> Text {

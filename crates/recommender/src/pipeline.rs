@@ -198,6 +198,14 @@ impl Pipeline {
         placed
     }
 
+    /// The first `k` of the ranker's order as they are shown: under the surface's rules, with nothing drawn at random.
+    pub fn list(&self, retrieved: &Retrieved<'_>, ranked: &[Ranked], k: usize) -> Vec<Ranked> {
+        let mut list = ranked.to_vec();
+        self.rerank(retrieved, &mut list, ListPlan { offset: 0, k, diversity: true, seed: None });
+        list.truncate(k);
+        list
+    }
+
     /// What could be answered before a stage came back.
     fn early(&self, retrieved: &Retrieved<'_>, order: &[Ranked], reason: Degraded) -> Answer {
         let mut degraded: Vec<_> = retrieved.degraded.iter().copied().chain([reason]).collect();

@@ -99,10 +99,12 @@ fn print(report: &ExperimentReport, experiment: &Experiment) {
     if *in_several > 0 {
         output::line(&format!("{in_several} users were shown several variants and are left out"));
     }
-    let rows = report.variants.iter().flat_map(|variant| variant.metrics.iter().map(|metric| (variant, metric)));
-    let mut rows: Vec<_> =
-        rows.map(|(variant, metric)| (metric.metric.clone(), row(&variant.variant, metric))).collect();
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut rows = Vec::new();
+    for variant in &report.variants {
+        rows.extend(variant.metrics.iter().map(|metric| (metric.metric.as_str(), row(&variant.variant, metric))));
+    }
+    // The variants of a metric side by side.
+    rows.sort_by_key(|(metric, _)| *metric);
     let header = ["metric", "variant", "mean", "difference", "relative", "p", "detectable"];
     output::table(&header, rows.into_iter().map(|(_, row)| row));
     output::line(
