@@ -12,6 +12,7 @@ mod npy;
 mod output;
 mod pictures;
 mod progress_bars;
+mod scheduled_training;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
+use crate::scheduled_training::ScheduledTraining;
 
 /// Records that may wait for the log; beyond it events are refused with 429.
 const WRITE_QUEUE_MAX: usize = 65_536;
@@ -30,7 +31,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
     let listener = bind(args.listen)?;
     let store = Store::open_or_create(&args.store.store)?;
-    serve(listener, store, &config)
+    let training = args.train_every.map(|every| ScheduledTraining { store: args.store.clone(), every });
+    serve(listener, store, &config, training)
 }
 
 /// Takes the port before any long work, so that a busy one is said at once.
@@ -42,7 +44,12 @@ pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener>
 }
 
 /// Serves a store until SIGINT or SIGTERM; then answers what is in flight and syncs the log.
-pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Config) -> anyhow::Result<()> {
+pub(crate) fn serve(
+    listener: std::net::TcpListener,
+    store: Store,
+    config: &Config,
+    training: Option<ScheduledTraining>,
+) -> anyhow::Result<()> {
     // The lock comes first: nobody else appends between the replay and the first event.
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
@@ -87,6 +94,8 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     .start(Arc::clone(&stopping))?;
     let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
 
+    let training = training.map(|training| training.start(Arc::clone(&stopping))).transpose()?;
+
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
@@ -98,6 +107,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
     stopping.store(true, Ordering::Relaxed);
     let _ = watcher.join();
     let _ = maintenance.join();
+    let _ = training.map(std::thread::JoinHandle::join);
     if let Some(writer) = Arc::into_inner(writer) {
         writer.close()?;
     }
