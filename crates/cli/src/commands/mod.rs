@@ -9,6 +9,7 @@ mod evaluate_retrieval;
 mod features;
 mod import;
 mod index;
+mod keys;
 mod log;
 mod log_export;
 mod quickstart;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Log(command) => log::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Config(command) => config::run(&command),
     }
 }
