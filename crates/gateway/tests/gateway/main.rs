@@ -8,6 +8,7 @@ mod catalog;
 mod errors;
 mod events;
 mod grpc;
+mod limits;
 mod openapi;
 mod operations;
 mod overload;
