@@ -267,6 +267,8 @@ fn poisoned_rows() -> Vec<String> {
     });
     let others = [
         r#"{"kind":"item","item_id":"i","embedding":[]}"#.to_owned(),
+        r#"{"kind":"item","item_id":"i","embedding":[0,-0.0]}"#.to_owned(),
+        "{\"kind\":\"item\",\"item_id\":\"i\",\"embedding\":[1]}\n{\"kind\":\"item\",\"item_id\":\"j\",\"embedding\":[1,2]}".to_owned(),
         r#"{"kind":"item","item_id":""}"#.to_owned(),
         r#"{"kind":"item","item_id":"a\u0000b"}"#.to_owned(),
         r#"{"kind":"item","item_id":"i","attributes":{"price":1e999}}"#.to_owned(),
