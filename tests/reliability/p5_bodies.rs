@@ -18,9 +18,10 @@ pub fn check(form: Form) -> String {
     let folder = folder();
     let server = Server::start(&imported_store(&folder));
     let before = server.memory_mib();
-    let head = |length: &str| {
-        format!("POST /v1/recommend HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{length}\r\n")
-    };
+    // Whoever sends for long says that he waits.
+    let start =
+        "POST /v1/recommend HTTP/1.1\r\nhost: x\r\nx-request-timeout: 10000\r\ncontent-type: application/json\r\n";
+    let head = |length: &str| format!("{start}{length}\r\n");
     let chunked = "transfer-encoding: chunked\r\n";
     let spaces = |length: usize| [b"{".to_vec(), vec![b' '; length - 2], b"}".to_vec()].concat();
 

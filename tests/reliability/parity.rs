@@ -46,7 +46,10 @@ fn draw(rng: &mut ChaCha8Rng) -> (&'static str, Value) {
         4 | 5 => ("IngestEvents", json!({"events": many(rng, event), "partial": rng.random_bool(0.5)})),
         6 | 7 => ("PutItem", item(rng)),
         8 => ("PutItems", json!({"items": many(rng, item), "partial": rng.random_bool(0.5)})),
-        9 => ("PatchItem", json!({"item_id": id, "attributes": attributes(rng), "remove": ["stock"]})),
+        9 => (
+            "PatchItem",
+            json!({"item_id": id, "attributes": attributes(rng), "remove": one_of(rng, &[json!([]), json!(["name-0"]), json!(["name-1", "stock"])])}),
+        ),
         10 => ("ListItems", page(rng)),
         11 => ("GetItem", json!({"item_id": id})),
         12 => ("DeleteItem", json!({"item_id": id})),
