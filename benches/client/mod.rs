@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -72,6 +72,14 @@ impl RestConnection {
 
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Response<Bytes>> {
         self.send(Method::GET, path, String::new(), None).await
+    }
+
+    /// Gets with an API key.
+    pub(crate) async fn get_with_key(&mut self, path: &str, key: &str) -> anyhow::Result<Response<Bytes>> {
+        self.sender.ready().await?;
+        let request = Request::get(path).header(HOST, &self.host).header(AUTHORIZATION, format!("Bearer {key}"));
+        let (head, body) = self.sender.send_request(request.body(Full::default())?).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
     pub(crate) async fn recommend(&mut self, user_id: &str, k: usize) -> anyhow::Result<Outcome> {

@@ -2,6 +2,7 @@ mod audit;
 mod evaluate;
 mod experiment;
 mod features;
+mod keys;
 mod store;
 
 use std::net::SocketAddr;
@@ -12,12 +13,15 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use shortlist_retrieval::Metric;
 use shortlist_types::Timestamp;
 
+use crate::doors::DoorArgs;
+
 pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
 pub(crate) use experiment::{ExperimentAssignArgs, ExperimentCommand, ExperimentReportArgs};
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
+pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs};
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
     StoreCommand, StoreInfoArgs, StoreRestoreArgs,
@@ -81,6 +85,9 @@ pub(crate) enum Command {
     /// List, show, promote and roll back bundles
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// Make API keys and list them
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -182,6 +189,20 @@ pub(crate) struct ServeArgs {
     /// Train so often while serving, such as 6h, in a process of its own at low priority; what passes the gate serves
     #[arg(long, value_name = "TIME", value_parser = crate::scheduled_training::parse_every)]
     pub(crate) train_every: Option<std::time::Duration>,
+    /// Address of the administrator's routes [default: 127.0.0.1, at the port after that of --listen]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// File of the API keys; before `keys_file` of the configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Where it is to listen.
+    pub(crate) fn doors(&self) -> DoorArgs {
+        let Self { listen, admin_listen, keys, .. } = self;
+        DoorArgs { listen: *listen, admin_listen: *admin_listen, keys: keys.clone() }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::args::ServeArgs;
 use crate::config::Config;
+use crate::doors::Doors;
 use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
 use crate::scheduled_training::ScheduledTraining;
@@ -29,23 +29,15 @@ const RETRY_AFTER_LOOKS: u32 = 30;
 /// `shortlist serve`.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
-    let listener = bind(args.listen)?;
+    let doors = Doors::open(&args.doors(), &config)?;
     let store = Store::open_or_create(&args.store.store)?;
     let training = args.train_every.map(|every| ScheduledTraining { store: args.store.clone(), every });
-    serve(listener, store, &config, training)
-}
-
-/// Takes the port before any long work, so that a busy one is said at once.
-pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; `--listen` takes another address"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    serve(doors, store, &config, training)
 }
 
 /// Serves a store until SIGINT or SIGTERM; then answers what is in flight and syncs the log.
 pub(crate) fn serve(
-    listener: std::net::TcpListener,
+    doors: Doors,
     store: Store,
     config: &Config,
     training: Option<ScheduledTraining>,
@@ -98,9 +90,12 @@ pub(crate) fn serve(
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let listener = TcpListener::from_std(listener)?;
-        tracing::info!(address = %listener.local_addr()?, "serving REST and gRPC");
-        shortlist_gateway::serve(listener, service, metrics, stop_signal()).await?;
+        doors.tell()?;
+        let Doors { api, admin, access } = doors;
+        let (api, admin) = (TcpListener::from_std(api)?, admin.map(TcpListener::from_std).transpose()?);
+        tracing::info!(address = %api.local_addr()?, "serving REST and gRPC");
+        let doors = shortlist_gateway::Doors { api, admin, access };
+        shortlist_gateway::serve(doors, service, metrics, stop_signal()).await?;
         Ok::<_, anyhow::Error>(())
     });
     drop(runtime);
@@ -177,8 +172,8 @@ fn watch_registry(
                     continue;
                 }
             };
+            recommender.keep_fast();
             let snapshot = recommender.snapshot();
-            snapshot.bundles().filter_map(|bundle| bundle.models.space.as_ref()).for_each(|space| space.keep_fast());
             let serving = snapshot.bundle.as_ref().map(|bundle| bundle.id.clone());
             if current == serving || current == refused {
                 continue;

@@ -7,7 +7,9 @@ use shortlist_store::{Exposure, ServedLog};
 use shortlist_types::{ItemId, RequestId, Timestamp, UserId};
 
 use super::Service;
-use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
+use crate::api::{
+    RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse, k_of,
+};
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::metric::{DEGRADED, HUNG_UP, LEFT_BEHIND, STAGE_SECONDS};
@@ -83,6 +85,27 @@ impl Service {
             self.parts.recommender.left_behind(stage);
         }
         so_far.ok_or_else(|| patience.too_late())
+    }
+
+    /// In which order should this user see these items?
+    pub(crate) async fn rank(&self, call: Call, request: RankRequest) -> Result<RecommendResponse, ApiError> {
+        self.recommend(call, request.into_recommend()?).await
+    }
+
+    /// Which items' own embeddings are nearest to a vector?
+    pub(crate) async fn search(&self, call: Call, request: SearchRequest) -> Result<SimilarResponse, ApiError> {
+        let patience = call.patience(None, self.default_timeout)?;
+        let recommender = Arc::clone(&self.parts.recommender);
+        let work = move |call: Call| {
+            let received = call.received;
+            let queue = received.at.elapsed();
+            let found = recommender.search(&request.parse()?, &patience.budget())?;
+            let request_id = received.request_id.to_string();
+            Ok(SimilarResponse::new(request_id, &found, queue, received.at.elapsed()))
+        };
+        let response = self.work(call, patience, work).await?;
+        tell_degraded(&response.degraded);
+        Ok(response)
     }
 
     /// Which items are most like this one?

@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // the allowance of clippy.toml covers only functions marked as tests
 
+mod access;
 mod bundle;
 mod catalog;
 mod errors;
 mod events;
 mod grpc;
+mod limits;
 mod openapi;
 mod operations;
 mod overload;
 mod questions;
+mod search_and_rank;
 mod stuck_stages;
 mod test_server;
