@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The floor of every crate; ARCHITECTURE.md draws them.
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("shortlist-proto", 0),
     ("shortlist-types", 0),
     ("shortlist-faulty-disk", 0),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("shortlist-features", 1),
     ("shortlist-retrieval", 1),
     ("shortlist-ranking", 1),
+    ("shortlist-load", 2),
     ("shortlist-store", 2),
     ("shortlist-import", 3),
     ("shortlist-recommender", 3),
@@ -30,10 +31,10 @@ const FLOORS: [(&str, u8); 16] = [
 const ONLY_IN: [(&str, &[&str]); 6] = [
     ("axum", &["shortlist-gateway"]),
     ("tonic", &["shortlist-gateway", "shortlist-proto", "shortlist-client"]),
-    ("hyper", &["shortlist-gateway"]),
+    ("hyper", &["shortlist-gateway", "shortlist-load"]),
     ("rusqlite", &["shortlist-store", "shortlist-faulty-disk"]),
     ("hnsw_rs", &["shortlist-retrieval"]),
-    ("tokio", &["shortlist-gateway", "shortlist-client", "shortlist"]),
+    ("tokio", &["shortlist-gateway", "shortlist-client", "shortlist-load", "shortlist"]),
 ];
 
 /// Crates that may be unsafe: for SIMD and memory maps, and for a file system below SQLite.

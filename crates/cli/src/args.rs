@@ -1,6 +1,7 @@
 mod audit;
 mod evaluate;
 mod features;
+mod loadtest;
 mod store;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
+pub(crate) use loadtest::LoadtestArgs;
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
     StoreCommand, StoreInfoArgs, StoreRestoreArgs,
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     /// Build, measure and verify an index of vectors from a file, outside any store
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Send requests to a running server at a rate, and measure what becomes of them
+    Loadtest(LoadtestArgs),
     /// Check, export and mend the log
     #[command(subcommand)]
     Log(LogCommand),

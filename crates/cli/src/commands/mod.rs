@@ -9,7 +9,9 @@ mod evaluate_retrieval;
 mod features;
 mod import;
 mod index;
+mod loadtest;
 mod log;
+
 mod log_export;
 mod quickstart;
 mod recommend;
@@ -32,6 +34,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(&command),
         Command::Features(command) => features::run(&command),
         Command::Index(command) => index::run(&command),
+        Command::Loadtest(args) => loadtest::run(&args),
         Command::Log(command) => log::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Registry(command) => registry::run(&command),
