@@ -6,7 +6,9 @@ mod harness;
 use std::time::Duration;
 
 use harness::{Server, folder, path};
-use shortlist_client::{Client, Error, Event, Item, RecommendRequest, SimilarRequest, User};
+use shortlist_client::{
+    Client, Error, Event, Item, PatchItemRequest, RankRequest, RecommendRequest, SearchRequest, SimilarRequest, User,
+};
 use tokio::runtime::Runtime;
 
 #[test]
@@ -22,17 +24,30 @@ fn all_that_the_service_does_can_be_asked_for() {
         assert_eq!(client.item("film-1").await.unwrap(), Some(Item { available: Some(true), ..film }));
         assert_eq!(client.item("film-99").await.unwrap(), None);
 
+        client.patch_item(PatchItemRequest::of("film-1").with("price", 8.0)).await.unwrap();
+        assert_eq!(client.item("film-1").await.unwrap().unwrap().attributes["price"], 8.0.into());
+        let page = client.items(None, 2).await.unwrap();
+        assert_eq!((page.items.len(), page.items[0].item_id.as_str()), (2, "film-1"));
+        assert_eq!(client.items(page.next, 2).await.unwrap().items[0].item_id, "film-3");
+        let placed = |id: &str, embedding: [f32; 2]| Item { embedding: embedding.into(), ..Item::new(id) };
+        client.put_items([placed("north", [0.0, 1.0]), placed("east", [1.0, 0.0])]).await.unwrap();
+        let near = client.search(SearchRequest::near([0.9, 0.1], 1)).await.unwrap();
+        assert_eq!(near.items[0].item_id, "east");
+
         let clicks = (1..10).map(|n| Event::new("user-1", format!("film-{n}"), "click").with_id(format!("e-{n}")));
         assert_eq!(client.ingest(clicks.clone()).await.unwrap().accepted, 9);
         assert_eq!(client.stream(tokio_stream::iter(clicks.collect::<Vec<_>>())).await.unwrap().duplicates, 9);
 
         let answer = client.recommend(RecommendRequest::for_user("user-2", 5)).await.unwrap();
         assert_eq!((answer.items.len(), answer.degraded), (5, vec!["no_bundle".to_owned()]));
+        let ranked = client.rank(RankRequest::for_user("user-1", ["film-2", "film-3", "never-was"])).await.unwrap();
+        assert_eq!(ranked.items.len(), 2);
         assert!(client.similar(SimilarRequest::to_item("film-1", 3)).await.unwrap().items.len() <= 3);
 
         let user = User::new("user-1").with("country", "NL");
         client.put_user(user.clone()).await.unwrap();
         client.put_users([User::new("user-2"), User::new("user-3")]).await.unwrap();
+        assert_eq!(client.users(None, 10).await.unwrap().users.len(), 3);
         assert_eq!(client.user("user-1").await.unwrap(), Some(user));
         client.delete_user("user-2").await.unwrap();
         assert_eq!(client.erase_user("user-1").await.unwrap().accepted, 10);
@@ -51,7 +66,7 @@ fn an_error_has_the_code_of_the_service_and_names_the_field() {
         let error = client.recommend(RecommendRequest::for_user("user-1", 501)).await.unwrap_err();
         assert_eq!(error.to_string(), "invalid_input: k: must be a whole number from 1 to 500, got 501");
         let error = client.ingest([Event::new("u", "a", "click"), Event::new("u", "", "click")]).await.unwrap_err();
-        assert!(error.to_string().contains("events[1].item_id"), "{error}");
+        assert_eq!(error.refusal().unwrap().field.as_deref(), Some("events[1].item_id"), "{error}");
         let error = client.similar(SimilarRequest::to_item("nothing", 3)).await.unwrap_err();
         assert_eq!(error.code(), "item_not_found");
         let Error::Refused(refusal) = error else { panic!("{error:?}") };

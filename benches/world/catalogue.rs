@@ -104,7 +104,7 @@ impl Catalogue {
             let item_id = item_id(item)?;
             Ok(LogRecord::ItemPut {
                 timestamp: self.birth(item, end)?,
-                item: Item { item_id, attributes, available: true },
+                item: Item { item_id, attributes, available: true, embedding: None },
             })
         };
         (0..self.cluster_of.len()).map(record).collect()

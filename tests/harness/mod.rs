@@ -84,7 +84,10 @@ pub fn write_jsonl(file: &Path, records: &[LogRecord]) {
             LogRecord::Event(event) => ("event", serde_json::to_value(event), None),
             LogRecord::ItemPut { timestamp, item } => ("item", serde_json::to_value(item), Some(timestamp)),
             LogRecord::UserPut { timestamp, user } => ("user", serde_json::to_value(user), Some(timestamp)),
-            LogRecord::ItemDelete { .. } | LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => {
+            LogRecord::ItemPatch { .. }
+            | LogRecord::ItemDelete { .. }
+            | LogRecord::UserDelete { .. }
+            | LogRecord::Erased { .. } => {
                 return String::new();
             }
         };

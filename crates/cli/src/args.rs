@@ -1,6 +1,7 @@
 mod audit;
 mod evaluate;
 mod features;
+mod keys;
 mod loadtest;
 mod store;
 
@@ -12,11 +13,14 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use shortlist_retrieval::Metric;
 use shortlist_types::Timestamp;
 
+use crate::doors::DoorArgs;
+
 pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
+pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs};
 pub(crate) use loadtest::LoadtestArgs;
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
@@ -80,6 +84,9 @@ pub(crate) enum Command {
     /// List, show, promote and roll back bundles
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// Make API keys and list them
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -175,6 +182,20 @@ pub(crate) struct ServeArgs {
     /// Address to serve on, REST and gRPC alike
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Address of the administrator's routes [default: 127.0.0.1, at the port after that of --listen]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// File of the API keys; before `keys_file` of the configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Where it is to listen.
+    pub(crate) fn doors(&self) -> DoorArgs {
+        let Self { listen, admin_listen, keys, .. } = self;
+        DoorArgs { listen: *listen, admin_listen: *admin_listen, keys: keys.clone() }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -27,6 +27,8 @@ pub(crate) enum ConfigError {
     Malformed { path: PathBuf, error: Box<toml::de::Error> },
     #[error("the configuration {} cannot be used\n{error}", path.display())]
     Invalid { path: PathBuf, error: InvalidInput },
+    #[error("the server cannot start so: {0}")]
+    Access(InvalidInput),
 }
 
 /// All settings.

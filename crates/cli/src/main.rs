@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod doors;
 mod maintenance;
 mod npy;
 mod output;

@@ -4,8 +4,9 @@ use std::time::Duration;
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
 use shortlist_proto::v1::{
     ChangeResponse, DeleteItemRequest, DeleteUserRequest, Event, GetItemRequest, GetUserRequest, IngestEventsRequest,
-    IngestEventsResponse, Item, PutItemRequest, PutItemsRequest, PutUserRequest, PutUsersRequest, RecommendRequest,
-    RecommendResponse, SimilarRequest, SimilarResponse, User,
+    IngestEventsResponse, Item, ListItemsRequest, ListItemsResponse, ListUsersRequest, ListUsersResponse,
+    PatchItemRequest, PutItemRequest, PutItemsRequest, PutUserRequest, PutUsersRequest, RankRequest, RecommendRequest,
+    RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse, User,
 };
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::Stream;
@@ -94,6 +95,22 @@ impl Client {
         self.call(READ, request, async |grpc, request| grpc.similar(request).await).await
     }
 
+    /// The items whose own embeddings, put with them, are nearest to a vector.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn search(&self, request: SearchRequest) -> Result<SimilarResponse, Error> {
+        self.call(READ, request, async |grpc, request| grpc.search(request).await).await
+    }
+
+    /// Items that the caller brings, in the order in which a user should see them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn rank(&self, request: RankRequest) -> Result<RecommendResponse, Error> {
+        self.call(READ, request, async |grpc, request| grpc.rank(request).await).await
+    }
+
     /// Appends 1 to 1,000 events, all or none; answered when they are on disk. Sent again after a broken connection
     /// only if every one has an `event_id`.
     ///
@@ -103,7 +120,7 @@ impl Client {
         let events: Vec<_> = events.into_iter().collect();
         let all_named = events.iter().all(|event| event.event_id.is_some());
         let manner = if all_named { Manner { repeat: Repeat::Safe, ..WRITE } } else { WRITE };
-        let request = IngestEventsRequest { events };
+        let request = IngestEventsRequest { events, partial: false };
         self.call(manner, request, async |grpc, request| grpc.ingest_events(request).await).await
     }
 
@@ -141,8 +158,25 @@ impl Client {
     /// # Errors
     /// [`Error`]; one bad item refuses them all, and the message names it.
     pub async fn put_items(&self, items: impl IntoIterator<Item = Item>) -> Result<ChangeResponse, Error> {
-        let request = PutItemsRequest { items: items.into_iter().collect() };
+        let request = PutItemsRequest { items: items.into_iter().collect(), partial: false };
         self.call(WRITE, request, async |grpc, request| grpc.put_items(request).await).await
+    }
+
+    /// Changes some of an item, such as its price; the rest stays.
+    ///
+    /// # Errors
+    /// [`Error`], with the code `item_not_found` where there is no such item.
+    pub async fn patch_item(&self, change: PatchItemRequest) -> Result<ChangeResponse, Error> {
+        self.call(WRITE, change, async |grpc, request| grpc.patch_item(request).await).await
+    }
+
+    /// A page of the catalogue: from the first item, or `after` the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn items(&self, after: Option<String>, limit: u32) -> Result<ListItemsResponse, Error> {
+        let request = ListItemsRequest { after, limit: Some(limit) };
+        self.call(READ, request, async |grpc, request| grpc.list_items(request).await).await
     }
 
     /// One item of the catalogue; none if it was never named, or deleted.
@@ -177,8 +211,17 @@ impl Client {
     /// # Errors
     /// [`Error`]; one bad description refuses them all, and the message names it.
     pub async fn put_users(&self, users: impl IntoIterator<Item = User>) -> Result<ChangeResponse, Error> {
-        let request = PutUsersRequest { users: users.into_iter().collect() };
+        let request = PutUsersRequest { users: users.into_iter().collect(), partial: false };
         self.call(WRITE, request, async |grpc, request| grpc.put_users(request).await).await
+    }
+
+    /// A page of the users of whom something is known, as [`Self::items`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn users(&self, after: Option<String>, limit: u32) -> Result<ListUsersResponse, Error> {
+        let request = ListUsersRequest { after, limit: Some(limit) };
+        self.call(READ, request, async |grpc, request| grpc.list_users(request).await).await
     }
 
     /// One user; none if nothing is known of him.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status, TimeoutExpired};
+use tonic_types::StatusExt;
 
 /// Why a call got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub struct Refusal {
     pub code: String,
     /// What is wrong, for people; names the field and the limit.
     pub message: String,
+    /// The field at fault, as the caller wrote it: `events[3].item_id`.
+    pub field: Option<String>,
     /// The gRPC status.
     pub status: Code,
     /// How long to wait before the same request may succeed.
@@ -96,6 +99,9 @@ impl Error {
         Self::Refused(Box::new(Refusal {
             code: text(status.metadata(), "shortlist-code").unwrap_or_else(|| name(status.code())),
             message: status.message().to_owned(),
+            field: status
+                .get_details_bad_request()
+                .and_then(|bad| Some(bad.field_violations.into_iter().next()?.field)),
             status: status.code(),
             retry_after: pushed_back.or(seconds.map(Duration::from_secs)),
             request_id: text(status.metadata(), "x-request-id"),

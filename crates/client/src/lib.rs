@@ -39,9 +39,10 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, Refusal};
 pub use shortlist_proto::v1::{
-    AttributeValue, ChangeResponse, Contribution, Event, Explanation, IngestEventsResponse, Item, RecentEvent,
-    RecommendRequest, RecommendResponse, RecommendedItem, SimilarItem, SimilarRequest, SimilarResponse, SourceHit,
-    StringList, User, WhyNot,
+    AttributeValue, ChangeResponse, Contribution, Event, Explanation, IngestEventsResponse, Item, ListItemsResponse,
+    ListUsersResponse, PatchItemRequest, RankRequest, RecentEvent, RecommendRequest, RecommendResponse,
+    RecommendedItem, RefusedRow, SearchRequest, SimilarItem, SimilarRequest, SimilarResponse, SourceHit, StringList,
+    User, WhyNot,
 };
 /// The status of a call, as gRPC numbers it.
 pub use tonic::Code;

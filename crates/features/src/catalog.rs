@@ -3,12 +3,13 @@ use std::collections::HashMap;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use shortlist_types::limits::{ENTITIES_MAX, LABELS_MAX};
-use shortlist_types::{AttributeValue, Attributes, Item, ItemId, ItemIdx, Timestamp};
+use shortlist_types::{AttributeValue, Attributes, Embedding, Item, ItemId, ItemIdx, ItemPatch, Timestamp};
 
 use crate::AttributeKey;
 use crate::attribute_bitmaps::AttributeBitmaps;
 use crate::attribute_names::AttributeNames;
 use crate::checkpoint::in_order;
+use crate::given_embeddings::GivenEmbeddings;
 
 /// Number of one attribute text, such as genre = Drama: given at its first appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct CatalogItem {
     pub deleted: bool,
     /// When it appeared in the log.
     pub first_seen: Timestamp,
+    /// Where its owner places it.
+    pub embedding: Option<Embedding>,
     /// Its attribute texts, ascending.
     pub(crate) labels: Box<[LabelIdx]>,
     /// Its numeric attributes: (number of the attribute, compressed value).
@@ -54,6 +57,7 @@ pub struct Catalog {
     /// Of numeric attributes.
     number_names: AttributeNames,
     spreads: Vec<Spread>,
+    given: GivenEmbeddings,
 }
 
 /// The labels and numbers of one item.
@@ -209,6 +213,7 @@ impl Catalog {
             available: true,
             deleted: false,
             first_seen: time,
+            embedding: None,
             labels: Box::default(),
             numbers: Box::default(),
         });
@@ -226,12 +231,29 @@ impl Catalog {
         self.by_attribute.update(index, &before, &item.attributes);
         entry.attributes = item.attributes.clone();
         entry.available = item.available;
+        self.given.replace(&mut entry.embedding, item.embedding.as_ref());
         entry.deleted = false;
         entry.first_seen = entry.first_seen.min(time);
         entry.labels = labels;
         entry.numbers = numbers;
         self.update_recommendable(index);
         Some(index)
+    }
+
+    /// Changes some of an item that is in the catalogue. Of a change that leaves it with too many attributes, which
+    /// only several at once can bring about, nothing is kept.
+    pub(crate) fn patch(&mut self, patch: &ItemPatch, time: Timestamp) {
+        let there = self.find(patch.item_id.as_str()).and_then(|index| self.get(index));
+        let Some(entry) = there.filter(|entry| !entry.deleted) else { return };
+        let Ok(attributes) = entry.attributes.changed(&patch.attributes, &patch.remove) else { return };
+        let available = patch.available.unwrap_or(entry.available);
+        let embedding = entry.embedding.clone();
+        self.put(&Item { item_id: patch.item_id.clone(), attributes, available, embedding }, time);
+    }
+
+    /// Dimensions of the embeddings that items were given; none while no item has one.
+    pub fn embedding_dimensions(&self) -> Option<usize> {
+        self.given.dimensions()
     }
 
     /// Takes an item out; its number and counters stay.
@@ -241,6 +263,7 @@ impl Catalog {
         if !entry.deleted {
             self.by_attribute.update(index, &entry.attributes, &Attributes::default());
             entry.deleted = true;
+            self.given.replace(&mut entry.embedding, None);
             self.update_recommendable(index);
         }
     }
@@ -335,7 +358,7 @@ mod tests {
 
     fn item(id: &str, json: &str) -> Item {
         let attributes = serde_json::from_str(json).unwrap();
-        Item { item_id: ItemId::parse(id).unwrap(), attributes, available: true }
+        Item { item_id: ItemId::parse(id).unwrap(), attributes, available: true, embedding: None }
     }
 
     #[test]

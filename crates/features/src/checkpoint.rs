@@ -10,7 +10,7 @@ use crate::FeatureState;
 
 /// Raised with every change of what the fold computes or keeps; a test holds it. A state of another
 /// number is not read: the log gives it again.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Why bytes are not a state.
 #[derive(Debug, thiserror::Error)]

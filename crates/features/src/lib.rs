@@ -14,6 +14,7 @@ mod attribute_names;
 mod audience;
 mod catalog;
 mod checkpoint;
+mod given_embeddings;
 mod half_life;
 mod item_stats;
 mod leaderboard;

@@ -103,6 +103,7 @@ impl FeatureState {
             LogRecord::ItemPut { timestamp, item } => {
                 self.catalog.put(item, *timestamp).ok_or(FoldError::Full)?;
             }
+            LogRecord::ItemPatch { timestamp, patch } => self.catalog.patch(patch, *timestamp),
             LogRecord::ItemDelete { item_id, .. } => self.catalog.delete(item_id),
             LogRecord::UserPut { user, .. } => self.put_user(user)?,
             LogRecord::UserDelete { user_id, .. } => {
@@ -348,7 +349,12 @@ mod tests {
 
     #[test]
     fn an_event_for_a_deleted_item_does_not_bring_it_back() {
-        let item = Item { item_id: ItemId::parse("a").unwrap(), attributes: Attributes::default(), available: true };
+        let item = Item {
+            item_id: ItemId::parse("a").unwrap(),
+            attributes: Attributes::default(),
+            available: true,
+            embedding: None,
+        };
         let timestamp = Timestamp::EPOCH;
         let records = [
             LogRecord::ItemPut { timestamp, item: item.clone() },

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shortlist_features::{FeatureState, StateError};
 use shortlist_types::{
-    AttributeValue, Attributes, Event, EventTypes, Item, ItemId, LogRecord, LogSeq, Timestamp, User, UserId,
+    AttributeValue, Attributes, Embedding, Event, EventTypes, Item, ItemId, ItemPatch, LogRecord, LogSeq, Timestamp,
+    User, UserId,
 };
 
 fn attributes(n: u32) -> Attributes {
@@ -30,7 +31,21 @@ fn record(n: u32) -> LogRecord {
     match n % 12 {
         0 => LogRecord::ItemPut {
             timestamp,
-            item: Item { item_id, attributes: attributes(n), available: !n.is_multiple_of(5) },
+            item: Item {
+                item_id,
+                attributes: attributes(n),
+                available: !n.is_multiple_of(5),
+                embedding: n.is_multiple_of(24).then(|| Embedding::parse(vec![n as f32, 1.0]).unwrap()),
+            },
+        },
+        5 => LogRecord::ItemPatch {
+            timestamp,
+            patch: ItemPatch {
+                item_id,
+                attributes: attributes(n + 1),
+                remove: vec!["price".to_owned()],
+                available: n.is_multiple_of(2).then_some(true),
+            },
         },
         1 => LogRecord::UserPut { timestamp, user: User { user_id, attributes: attributes(n) } },
         2 if n % 36 == 2 => LogRecord::ItemDelete { timestamp, item_id },
@@ -101,7 +116,7 @@ fn the_bytes_of_a_format_stay_what_they_are() {
     fold(&mut state, 0..600);
     let schema = FeatureState::schema(&EventTypes::default());
     let hash = xxhash_rust::xxh3::xxh3_64(&bytes_of(&state));
-    assert_eq!(format!("{schema} {hash:016x}"), "fold-3-51103f061d315504 b9be5273d889a904");
+    assert_eq!(format!("{schema} {hash:016x}"), "fold-4-51103f061d315504 e2e80aaf6dbea74f");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn any_record() -> impl Strategy<Value = LogRecord> {
     let timestamp = Timestamp::EPOCH;
     prop_oneof![
         4 => (id(), any_attributes(), any::<bool>()).prop_map(move |(item_id, attributes, available)| {
-            LogRecord::ItemPut { timestamp, item: Item { item_id, attributes, available } }
+            LogRecord::ItemPut { timestamp, item: Item { item_id, attributes, available, embedding: None } }
         }),
         2 => id().prop_map(move |item_id| LogRecord::ItemDelete { timestamp, item_id }),
         1 => (id(), prop::sample::select(vec!["click", "sneeze"])).prop_map(|(id, event_type)| event(id, event_type)),

@@ -5,6 +5,8 @@ use shortlist_types::InvalidInput;
 use shortlist_types::limits::BODY_BYTES_MAX;
 use tonic::Code;
 
+use crate::access::Role;
+
 /// Why a request got no answer, as the caller hears it: a closed list, whose texts hold nothing but
 /// what the caller sent. What went wrong inside is logged, not told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +15,18 @@ pub(crate) enum ApiError {
     Invalid(#[from] InvalidInput),
     #[error("the body is not JSON: {reason}")]
     InvalidJson { reason: String },
+    #[error("send a key that the server knows as `authorization: Bearer KEY`")]
+    Unauthenticated,
+    #[error("the key may not do this; it takes one with the role {needs}")]
+    PermissionDenied { needs: Role },
+    #[error("the key has made more requests than its rate allows; try again shortly")]
+    RateLimited,
+    #[error("no bundle is called so; the list of bundles names those that there are")]
+    BundleNotFound,
+    #[error("the bundle is damaged and cannot serve; the current one stays")]
+    BundleDamaged,
+    #[error("no bundle was current before this one")]
+    NothingToRollBack,
     #[error("no item is called {item_id:?}")]
     ItemNotFound { item_id: String },
     #[error("no order is kept of an answer called {request_id:?} for this user and surface; ask again without it")]
@@ -71,6 +85,14 @@ impl ApiError {
         let (status, grpc, code, title, retry_after) = match self {
             Self::Invalid(_) => (400, Code::InvalidArgument, "invalid_input", "A field cannot be taken", None),
             Self::InvalidJson { .. } => (400, Code::InvalidArgument, "invalid_json", "The body is not JSON", None),
+            Self::Unauthenticated => (401, Code::Unauthenticated, "unauthenticated", "No key", None),
+            Self::PermissionDenied { .. } => (403, Code::PermissionDenied, "permission_denied", "Not allowed", None),
+            Self::RateLimited => (429, Code::ResourceExhausted, "rate_limited", "Too many requests", Some(1)),
+            Self::BundleNotFound => (404, Code::NotFound, "bundle_not_found", "No such bundle", None),
+            Self::BundleDamaged => (409, Code::FailedPrecondition, "bundle_damaged", "The bundle is damaged", None),
+            Self::NothingToRollBack => {
+                (409, Code::FailedPrecondition, "nothing_to_roll_back", "Nothing to roll back", None)
+            }
             Self::ItemNotFound { .. } => (404, Code::NotFound, "item_not_found", "No such item", None),
             Self::PageNotFound { .. } => (404, Code::NotFound, "page_not_found", "No such page", None),
             Self::UserNotFound { .. } => (404, Code::NotFound, "user_not_found", "No such user", None),
@@ -126,6 +148,9 @@ impl From<StoreError> for ApiError {
             StoreError::DiskFull => Self::DiskFull,
             StoreError::LogStopped { .. } => Self::IngestOff,
             StoreError::WalHeld => Self::EraseUnfinished,
+            StoreError::BundleNotFound { .. } => Self::BundleNotFound,
+            StoreError::DamagedBundle { .. } => Self::BundleDamaged,
+            StoreError::NothingToRollBack => Self::NothingToRollBack,
             other => {
                 tracing::error!(error = %other, "the log failed");
                 Self::Internal
@@ -144,6 +169,12 @@ mod tests {
         let errors = [
             ApiError::Invalid(InvalidInput::new("k", "must be 1 to 500, got 0")),
             ApiError::InvalidJson { reason: "expected value at line 1 column 1".to_owned() },
+            ApiError::Unauthenticated,
+            ApiError::PermissionDenied { needs: Role::Write },
+            ApiError::RateLimited,
+            ApiError::BundleNotFound,
+            ApiError::BundleDamaged,
+            ApiError::NothingToRollBack,
             ApiError::ItemNotFound { item_id: id() },
             ApiError::PageNotFound { request_id: id() },
             ApiError::UserNotFound { user_id: id() },
@@ -171,6 +202,12 @@ mod tests {
         insta::assert_snapshot!(table, @r#"
         400 InvalidArgument invalid_input: k: must be 1 to 500, got 0
         400 InvalidArgument invalid_json: the body is not JSON: expected value at line 1 column 1
+        401 Unauthenticated unauthenticated: send a key that the server knows as `authorization: Bearer KEY`
+        403 PermissionDenied permission_denied: the key may not do this; it takes one with the role write
+        429 ResourceExhausted rate_limited, retry after 1 s: the key has made more requests than its rate allows; try again shortly
+        404 NotFound bundle_not_found: no bundle is called so; the list of bundles names those that there are
+        409 FailedPrecondition bundle_damaged: the bundle is damaged and cannot serve; the current one stays
+        409 FailedPrecondition nothing_to_roll_back: no bundle was current before this one
         404 NotFound item_not_found: no item is called "x"
         404 NotFound page_not_found: no order is kept of an answer called "x" for this user and surface; ask again without it
         404 NotFound user_not_found: nothing is known of a user called "x"

@@ -1,12 +1,15 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shortlist_types::InvalidInput;
 use shortlist_types::limits::{DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN};
 
-use crate::limits::{CONCURRENCY_MAX, THREADS_MAX};
+use crate::access::TlsConfig;
+use crate::limits::{CONCURRENCY_MAX, CORS_ORIGINS_MAX, THREADS_MAX};
 
-/// `[gateway]`: how much is served at once, and how long it may take.
+/// `[gateway]`: how much is served at once, how long it may take, and who may come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct GatewayConfig {
@@ -16,6 +19,14 @@ pub struct GatewayConfig {
     pub default_deadline_ms: u64,
     /// Threads that compute answers; 0 for one per core.
     pub threads: usize,
+    /// File of the API keys; without it everybody on this machine may do everything, and nobody else anything.
+    pub keys_file: Option<PathBuf>,
+    /// Address of the administrator's routes; loopback, at the port after that of the API, if absent.
+    pub admin_listen: Option<SocketAddr>,
+    /// Origins of the web pages that may call from a browser.
+    pub cors_origins: Vec<String>,
+    /// What the server shows who it is by; without it connections are not encrypted.
+    pub tls: Option<TlsConfig>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,25 +35,40 @@ struct Fields {
     concurrency_max: usize,
     default_deadline_ms: u64,
     threads: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_listen: Option<SocketAddr>,
+    cors_origins: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsConfig>,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { concurrency_max: 256, default_deadline_ms: DEADLINE_MS_DEFAULT, threads: 0 }
+        GatewayConfig::default().into()
     }
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
-        let Fields { concurrency_max, default_deadline_ms, threads } = Fields::default();
-        Self { concurrency_max, default_deadline_ms, threads }
+        Self {
+            concurrency_max: 256,
+            default_deadline_ms: DEADLINE_MS_DEFAULT,
+            threads: 0,
+            keys_file: None,
+            admin_listen: None,
+            cors_origins: Vec::new(),
+            tls: None,
+        }
     }
 }
 
 impl TryFrom<Fields> for GatewayConfig {
     type Error = InvalidInput;
     fn try_from(fields: Fields) -> Result<Self, InvalidInput> {
-        let Fields { concurrency_max, default_deadline_ms, threads } = fields;
+        let Fields { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls } =
+            fields;
         if !(1..=CONCURRENCY_MAX).contains(&concurrency_max) {
             let reason = format!("must be 1 to {CONCURRENCY_MAX}, got {concurrency_max}");
             return Err(InvalidInput::new("concurrency_max", reason));
@@ -54,14 +80,19 @@ impl TryFrom<Fields> for GatewayConfig {
         if threads > THREADS_MAX {
             return Err(InvalidInput::new("threads", format!("must be 0 to {THREADS_MAX}, got {threads}")));
         }
-        Ok(Self { concurrency_max, default_deadline_ms, threads })
+        if cors_origins.len() > CORS_ORIGINS_MAX {
+            let reason = format!("must have at most {CORS_ORIGINS_MAX} entries, got {}", cors_origins.len());
+            return Err(InvalidInput::new("cors_origins", reason));
+        }
+        Ok(Self { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls })
     }
 }
 
 impl From<GatewayConfig> for Fields {
     fn from(config: GatewayConfig) -> Self {
-        let GatewayConfig { concurrency_max, default_deadline_ms, threads } = config;
-        Self { concurrency_max, default_deadline_ms, threads }
+        let GatewayConfig { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls } =
+            config;
+        Self { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls }
     }
 }
 

@@ -4,12 +4,16 @@
 //! over the wire into the words of [`api`], and call one [`Service`], which admits, checks, hands CPU
 //! work to a pool beside the I/O threads, and answers. Errors become statuses in one table.
 //!
-//! On a request's path: accept loop -> request id, span and clock -> body or message within its limit
-//! -> admission -> [`Service`] -> `Recommender` or `LogWriter`.
+//! On a request's path: accept loop -> TLS -> request id, span and clock -> [`access`]: key, role, rate -> body or
+//! message within its limit -> admission -> [`Service`] -> `Recommender` or `LogWriter`.
 
+mod access;
+mod admin;
 pub mod api;
 mod api_error;
 mod call;
+mod connections;
+mod endpoint;
 mod error;
 mod gateway_config;
 mod grpc;
@@ -22,10 +26,11 @@ mod server;
 mod service;
 mod workers;
 
+pub use access::{Access, ApiKey, KeyEntry, KeyFile, Role, TlsConfig};
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use metric::install_metrics;
-pub use server::serve;
+pub use server::{Doors, serve};
 pub use service::{Parts, Service};
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`

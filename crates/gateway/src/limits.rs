@@ -5,6 +5,13 @@ use std::time::Duration;
 
 /// Items of an answer when the request names no `k`.
 pub(crate) const K_DEFAULT: usize = 10;
+/// Entries of a page of a list when the request names no `limit`.
+pub(crate) const PAGE_DEFAULT: usize = 100;
+/// Bytes of a page of a list; the entry that reaches it is the page's last, and `next` leads on. Clients' own limit of
+/// a gRPC message is 4 MiB.
+pub(crate) const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Entries that one page looks at, deleted ones among them; a page of fewer entries than asked for may lead on.
+pub(crate) const PAGE_SCAN_MAX: u32 = 100_000;
 /// Largest `concurrency_max` that a config may ask for.
 pub(crate) const CONCURRENCY_MAX: usize = 65_536;
 /// Most threads that a config may ask for.
@@ -51,3 +58,17 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(20);
 /// How long a group of streamed events is collected before it is written.
 pub(crate) const STREAM_GROUP_WAIT: Duration = Duration::from_millis(5);
+/// Bytes of the file of keys; a larger one is refused.
+pub(crate) const KEY_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Keys in the file; more are refused.
+pub(crate) const KEYS_MAX: usize = 10_000;
+/// Bytes of the name of a key; a longer one is refused.
+pub(crate) const KEY_NAME_BYTES_MAX: usize = 128;
+/// Largest rate of a key, in requests per second.
+pub(crate) const KEY_RATE_MAX: u32 = 1_000_000;
+/// Origins that may call from a browser; more are refused when the config is read.
+pub(crate) const CORS_ORIGINS_MAX: usize = 64;
+/// How long a browser may remember what it was allowed.
+pub(crate) const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// Connections to the administrator's listener held at once.
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;

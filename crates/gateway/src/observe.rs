@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use metrics::{counter, histogram};
 use tonic::Code;
 use tracing::Instrument;
 
+use crate::endpoint::Endpoint;
 use crate::metric::{REQUEST_SECONDS, REQUESTS};
 use crate::received::Received;
 
@@ -24,7 +25,7 @@ pub(crate) struct ErrorCode(pub(crate) &'static str);
 /// logs the outcome.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let received = Received::new();
-    let method = method_name(&request);
+    let method = Endpoint::of(&request).name;
     request.extensions_mut().insert(received);
     let span = tracing::info_span!("request", request_id = %received.request_id, method);
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -68,41 +69,4 @@ fn code_of(response: &Response) -> String {
 
 fn grpc_status(response: &Response) -> Option<Code> {
     response.headers().get("grpc-status").map(|status| Code::from_bytes(status.as_bytes()))
-}
-
-/// The name that a request is counted under: the same for both protocols, from a fixed list.
-fn method_name(request: &Request) -> &'static str {
-    if let Some(method) = request.uri().path().strip_prefix("/shortlist.v1.ShortlistService/") {
-        return match method {
-            "Recommend" => "recommend",
-            "Similar" => "similar",
-            "IngestEvents" => "ingest_events",
-            "StreamEvents" => "stream_events",
-            "PutItem" => "put_item",
-            "PutItems" => "put_items",
-            "GetItem" => "get_item",
-            "DeleteItem" => "delete_item",
-            "PutUser" => "put_user",
-            "PutUsers" => "put_users",
-            "GetUser" => "get_user",
-            "DeleteUser" => "delete_user",
-            _ => "other",
-        };
-    }
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    match (request.method(), path.unwrap_or_default()) {
-        (&Method::POST, "/v1/recommend") | (&Method::GET, "/v1/users/{user_id}/recommendations") => "recommend",
-        (&Method::POST, "/v1/similar") => "similar",
-        (&Method::POST, "/v1/events") => "ingest_events",
-        (&Method::PUT, "/v1/items/{item_id}") => "put_item",
-        (&Method::POST, "/v1/items") => "put_items",
-        (&Method::GET, "/v1/items/{item_id}") => "get_item",
-        (&Method::DELETE, "/v1/items/{item_id}") => "delete_item",
-        (&Method::PUT, "/v1/users/{user_id}") => "put_user",
-        (&Method::POST, "/v1/users") => "put_users",
-        (&Method::GET, "/v1/users/{user_id}") => "get_user",
-        (&Method::DELETE, "/v1/users/{user_id}") => "delete_user",
-        (&Method::GET, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => "operations",
-        _ => "other",
-    }
 }

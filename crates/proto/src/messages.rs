@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::v1::attribute_value::Value;
-use crate::v1::{AttributeValue, Event, Item, RecommendRequest, SimilarRequest, StringList, User};
+use crate::v1::{
+    AttributeValue, Event, Item, PatchItemRequest, RankRequest, RecommendRequest, SearchRequest, SimilarRequest,
+    StringList, User,
+};
 
 /// Attributes by name, as [`Item`] and [`User`] carry them.
 type Attributes = BTreeMap<String, AttributeValue>;
@@ -19,6 +22,35 @@ impl SimilarRequest {
     /// The `k` items most like `item_id`.
     pub fn to_item(item_id: impl Into<String>, k: u32) -> Self {
         Self { item_id: item_id.into(), k: Some(k) }
+    }
+}
+
+impl RankRequest {
+    /// These items in the order in which `user_id` should see them.
+    pub fn for_user(user_id: impl Into<String>, candidates: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let candidates = candidates.into_iter().map(Into::into).collect();
+        Self { user_id: Some(user_id.into()), candidates, ..Self::default() }
+    }
+}
+
+impl SearchRequest {
+    /// The `k` items nearest to a vector.
+    pub fn near(vector: impl Into<Vec<f32>>, k: u32) -> Self {
+        Self { vector: vector.into(), k: Some(k), ..Self::default() }
+    }
+}
+
+impl PatchItemRequest {
+    /// A change of an item that changes nothing yet.
+    pub fn of(item_id: impl Into<String>) -> Self {
+        Self { item_id: item_id.into(), ..Self::default() }
+    }
+
+    /// The same with a new value of an attribute, such as `("price", 9.5)`.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
+        insert(&mut self.attributes, name, value);
+        self
     }
 }
 

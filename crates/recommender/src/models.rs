@@ -83,10 +83,17 @@ impl Models {
 
     /// Keeps the places of items as a server does: call it with every record that `state` has taken in.
     pub fn follow(&self, state: &FeatureState, record: &LogRecord, scratch: &mut EncoderScratch) {
-        if let (Some(space), LogRecord::ItemPut { item, .. }) = (&self.space, record)
-            && let Some(number) = state.catalog().find(item.item_id.as_str())
+        let item_id = match record {
+            LogRecord::ItemPut { item, .. } => &item.item_id,
+            LogRecord::ItemPatch { patch, .. } => &patch.item_id,
+            _ => return,
+        };
+        let catalog = state.catalog();
+        let number = catalog.find(item_id.as_str());
+        if let (Some(space), Some(number)) = (&self.space, number)
+            && let Some(entry) = catalog.get(number)
         {
-            space.place(number, &item.attributes, scratch);
+            space.place(number, &entry.attributes, scratch);
         }
     }
 

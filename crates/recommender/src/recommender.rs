@@ -11,12 +11,17 @@ use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestI
 
 use crate::breakers::Breakers;
 use crate::dial::Dial;
+use crate::given_space::GivenSpace;
 use crate::models::MET_AT_ONCE;
 use crate::pages::{Order, Pages};
 use crate::pipeline::Budgets;
+use crate::search::search;
 use crate::similar::{Similar, similar};
 use crate::watch::Watched;
-use crate::{Answer, Bundle, Deadline, Models, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, Watch};
+use crate::{
+    Answer, Bundle, Deadline, Models, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, VectorQuery,
+    Watch,
+};
 
 /// How long a reader stands behind a waiting writer.
 const WRITER_FIRST: Duration = Duration::from_millis(5);
@@ -62,6 +67,7 @@ impl Snapshot {
 pub struct Recommender {
     state: RwLock<FeatureState>,
     snapshot: ArcSwap<Snapshot>,
+    given: GivenSpace,
     /// By surface.
     pipelines: BTreeMap<String, Pipeline>,
     pages: Mutex<Pages>,
@@ -79,9 +85,10 @@ impl Recommender {
     pub fn new(state: FeatureState, surfaces: &Surfaces) -> Result<Self, InvalidInput> {
         let pipelines = surfaces.iter().map(|(name, config)| Ok((name.to_owned(), Pipeline::new(config.clone())?)));
         let pipelines = pipelines.collect::<Result<_, InvalidInput>>()?;
+        let given = GivenSpace::of(&state);
         let (state, snapshot) = (RwLock::new(state), ArcSwap::default());
         let (pages, breakers, dial, scratch) = Default::default();
-        Ok(Self { state, snapshot, pipelines, pages, breakers, dial, scratch })
+        Ok(Self { state, snapshot, given, pipelines, pages, breakers, dial, scratch })
     }
 
     /// The same recommender with another pipeline for a surface.
@@ -146,6 +153,7 @@ impl Recommender {
         records.iter().try_for_each(|(log_seq, record)| {
             state.apply(*log_seq, record)?;
             // A new item has a place among the others before its put is acknowledged.
+            self.given.follow(&state, record);
             if let Some(models) = snapshot.models() {
                 models.follow(&state, record, &mut scratch);
             }
@@ -278,6 +286,24 @@ impl Recommender {
             let answer = similar(&self.guard(), snapshot.models(), item_id, k, budget, scratch)?;
             Ok(Similar { bundle: snapshot.bundle_id(), ..answer })
         })
+    }
+
+    /// Which items' own embeddings are nearest to this vector?
+    ///
+    /// # Errors
+    /// A bad k, or a vector of other dimensions than the embeddings.
+    pub fn search(&self, query: &VectorQuery, budget: &dyn Budget) -> Result<Similar, RecommendError> {
+        self.with_scratch(|scratch| search(&self.guard(), &self.given, query, budget, scratch))
+    }
+
+    /// Freezes what was placed lately into the indexes, where there is enough of it, so that searches stay fast.
+    /// Whoever owns the threads calls this now and then; it takes one of them.
+    pub fn keep_fast(&self) {
+        self.given.keep_fast();
+        let snapshot = self.snapshot();
+        if let Some(space) = snapshot.models().and_then(|models| models.space.as_ref()) {
+            space.keep_fast();
+        }
     }
 
     fn with_scratch<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {

@@ -9,6 +9,8 @@ use crate::Expression;
 pub const DEFAULT_SURFACE: &str = "home";
 /// The surface of what goes with an item.
 pub const SIMILAR_ITEMS_SURFACE: &str = "similar-items";
+/// The surface of candidates that the caller brings and wants in order.
+pub const RANK_SURFACE: &str = "rank";
 
 /// A checked question: which k items should this user see now?
 #[derive(Debug, Clone, PartialEq)]

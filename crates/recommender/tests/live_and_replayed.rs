@@ -60,6 +60,7 @@ fn any_record() -> impl Strategy<Value = LogRecord> {
             item_id: ItemId::parse(&format!("i{id}")).unwrap(),
             attributes: attributes(&format!(r#"{{"genre":["{genre}","x"],"price":{price:?}}}"#)),
             available: price > -5.0,
+            embedding: None,
         };
         LogRecord::ItemPut { timestamp, item }
     });

@@ -104,6 +104,7 @@ impl SimItem {
                 item_id: ItemId::parse(&format!("item-{}", index + 1))?,
                 attributes: Attributes::parse(texts.into_iter().chain([price_pair]))?,
                 available: true,
+                embedding: None,
             },
             category: category_index,
             latent,

@@ -148,7 +148,9 @@ mod tests {
                 LogRecord::ItemPut { item, .. } => assert!(items.remove(&item.item_id)),
                 LogRecord::ItemDelete { item_id, .. } => assert!(items.remove(&item_id)),
                 LogRecord::UserPut { user, .. } => assert!(users.insert(user.user_id)),
-                LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => panic!("users stay"),
+                LogRecord::UserDelete { .. } | LogRecord::ItemPatch { .. } | LogRecord::Erased { .. } => {
+                    panic!("users stay, and items as they are")
+                }
                 LogRecord::Event(event) => {
                     assert!(items.contains(&event.item_id) && users.contains(&event.user_id));
                     assert!(events.insert(event.event_id.unwrap()));

@@ -29,6 +29,6 @@ pub(crate) fn named_event(n: u32) -> LogRecord {
 
 pub(crate) fn item_put(seconds: i64, item_id: &str, title: &str) -> LogRecord {
     let attributes = Attributes::parse([("title".to_owned(), AttributeValue::Text(title.to_owned()))]).unwrap();
-    let item = Item { item_id: ItemId::parse(item_id).unwrap(), attributes, available: true };
+    let item = Item { item_id: ItemId::parse(item_id).unwrap(), attributes, available: true, embedding: None };
     LogRecord::ItemPut { timestamp: time(seconds), item }
 }

@@ -122,6 +122,16 @@ impl Attributes {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// These with those of `changes` in place of their own, and without those called as in `remove`.
+    ///
+    /// # Errors
+    /// More than [`ATTRIBUTES_MAX`] together.
+    pub fn changed(&self, changes: &Self, remove: &[String]) -> Result<Self, InvalidInput> {
+        let stays = |name: &str| changes.get(name).is_none() && !remove.iter().any(|removed| removed == name);
+        let kept = self.iter().filter(|(name, _)| stays(name)).chain(changes.iter());
+        Self::parse(kept.map(|(name, value)| (name.to_owned(), value.clone())))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -216,6 +226,18 @@ mod tests {
     fn a_repeated_name_is_refused() {
         let error = serde_json::from_str::<Attributes>(r#"{"a":1,"b":2,"a":3}"#).unwrap_err();
         assert!(error.to_string().contains("a: is given twice"), "{error}");
+    }
+
+    #[test]
+    fn a_change_replaces_adds_and_removes_by_name() {
+        let read = |json: &str| serde_json::from_str::<Attributes>(json).unwrap();
+        let before = read(r#"{"price":9.5,"stock":3,"title":"x"}"#);
+        let after = before.changed(&read(r#"{"price":8,"sale":true}"#), &["stock".to_owned(), "never".to_owned()]);
+        assert_eq!(after.unwrap(), read(r#"{"price":8,"sale":true,"title":"x"}"#));
+        let full = Attributes::parse((0..64).map(|i| (format!("a{i}"), AttributeValue::Bool(true)))).unwrap();
+        assert!(full.changed(&read(r#"{"a3":false}"#), &[]).is_ok());
+        let error = full.changed(&read(r#"{"b":1}"#), &[]).unwrap_err();
+        assert_eq!(error.reason, "must have at most 64 entries, got 65");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use event::Event;
 pub use event_types::{EventType, EventTypeIdx, EventTypes, Outcome, Signal};
 pub use external_id::{EventId, ItemId, RequestId, UserId};
 pub use index::{ItemIdx, LogSeq, UserIdx};
-pub use item::Item;
+pub use item::{Item, ItemPatch};
 pub use record::LogRecord;
 pub use score::Score;
 pub use timestamp::Timestamp;

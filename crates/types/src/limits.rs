@@ -20,6 +20,8 @@ pub const EXCLUDE_MAX: usize = 10_000;
 pub const RECENT_MAX: usize = 500;
 /// Most events, items or users in one batch call; more are refused.
 pub const BATCH_MAX: usize = 1_000;
+/// Most entries of one page of a list; a larger `limit` is refused.
+pub const PAGE_MAX: usize = 1_000;
 /// Largest request body in bytes, REST and gRPC alike; a larger one is refused before it is parsed.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most items or users that one log may name: ids are `u32`, and one value is kept free.

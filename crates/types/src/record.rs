@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Item, ItemId, Timestamp, User, UserId};
+use crate::{Event, Item, ItemId, ItemPatch, Timestamp, User, UserId};
 
 /// One record of the log: everything that changes state, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,13 @@ pub enum LogRecord {
         timestamp: Timestamp,
         /// The whole new entry.
         item: Item,
+    },
+    /// Some of what is known of an item changed.
+    ItemPatch {
+        /// When the catalogue changed.
+        timestamp: Timestamp,
+        /// What changed.
+        patch: ItemPatch,
     },
     /// An item was taken out of the catalogue.
     ItemDelete {
@@ -55,7 +62,7 @@ impl LogRecord {
             Self::Event(event) => Some(&event.user_id),
             Self::UserPut { user, .. } => Some(&user.user_id),
             Self::UserDelete { user_id, .. } => Some(user_id),
-            Self::ItemPut { .. } | Self::ItemDelete { .. } | Self::Erased { .. } => None,
+            Self::ItemPut { .. } | Self::ItemPatch { .. } | Self::ItemDelete { .. } | Self::Erased { .. } => None,
         }
     }
 
@@ -64,6 +71,7 @@ impl LogRecord {
         match self {
             Self::Event(event) => event.timestamp,
             Self::ItemPut { timestamp, .. }
+            | Self::ItemPatch { timestamp, .. }
             | Self::ItemDelete { timestamp, .. }
             | Self::UserPut { timestamp, .. }
             | Self::UserDelete { timestamp, .. }

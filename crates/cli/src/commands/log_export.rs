@@ -94,6 +94,7 @@ fn fields(record: &LogRecord) -> anyhow::Result<Value> {
     let (kind, mut fields, timestamp) = match record {
         LogRecord::Event(event) => ("event", serde_json::to_value(event)?, None),
         LogRecord::ItemPut { timestamp, item } => ("item", serde_json::to_value(item)?, Some(timestamp)),
+        LogRecord::ItemPatch { timestamp, patch } => ("item_patch", serde_json::to_value(patch)?, Some(timestamp)),
         LogRecord::UserPut { timestamp, user } => ("user", serde_json::to_value(user)?, Some(timestamp)),
         LogRecord::ItemDelete { timestamp, item_id } => ("item_delete", json!({"item_id": item_id}), Some(timestamp)),
         LogRecord::UserDelete { timestamp, user_id } => ("user_delete", json!({"user_id": user_id}), Some(timestamp)),

@@ -9,9 +9,9 @@ mod evaluate_retrieval;
 mod features;
 mod import;
 mod index;
+mod keys;
 mod loadtest;
 mod log;
-
 mod log_export;
 mod quickstart;
 mod recommend;
@@ -38,6 +38,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Log(command) => log::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Config(command) => config::run(&command),
     }
 }

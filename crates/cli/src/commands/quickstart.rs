@@ -9,9 +9,10 @@ use shortlist_types::{ItemId, Timestamp, Unlimited, UserId};
 use crate::args::{QuickstartArgs, StoreArgs};
 use crate::clock;
 use crate::commands::recommend::print_answer;
-use crate::commands::serve::{bind, fold_log, load_current, serve};
+use crate::commands::serve::{fold_log, load_current, serve};
 use crate::commands::train::{refusal, train_with};
 use crate::config::Config;
+use crate::doors::{DoorArgs, Doors};
 use crate::output;
 use crate::progress_bars::ProgressBars;
 
@@ -36,9 +37,10 @@ struct MadeOf {
 /// `shortlist quickstart`: simulate, train, show a sample, serve.
 pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
     // A busy port is said before a minute of work, not after.
-    let listener = if args.exit { None } else { Some(bind(args.listen)?) };
-    let (store, made_of) = open_or_make(args)?;
     let config = Config::of(&StoreArgs { store: args.store.clone(), config: None })?;
+    let doors = DoorArgs { listen: args.listen, admin_listen: None, keys: None };
+    let doors = if args.exit { None } else { Some(Doors::open(&doors, &config)?) };
+    let (store, made_of) = open_or_make(args)?;
     if store.registry().current()?.is_none() {
         let trained = train_with(&store, &config, made_of.seed, Promote::IfGatePasses)?;
         crate::commands::evaluate::print_report(&trained.report);
@@ -48,17 +50,17 @@ pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
     }
     sample(&store, &config, &made_of)?;
     let folder = args.store.display();
-    let Some(listener) = listener else {
+    let Some(doors) = doors else {
         output::note(&format!("next: cargo run --release -- serve --store {folder}"));
         return Ok(());
     };
-    let address = listener.local_addr()?;
+    let address = doors.api.local_addr()?;
     output::note(&format!(
         "\nserving {folder} on http://{address}, stop with Ctrl-C; try\n  \
          curl 'http://{address}/v1/users/{}/recommendations?k=5'",
         sample_user(&made_of, 0)?
     ));
-    serve(listener, store, &config)
+    serve(doors, store, &config)
 }
 
 /// The store of this quickstart: an existing one as it is, otherwise a newly simulated one.

@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::args::ServeArgs;
 use crate::config::Config;
+use crate::doors::Doors;
 use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
 
@@ -27,21 +27,13 @@ const RETRY_AFTER_LOOKS: u32 = 30;
 /// `shortlist serve`.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
-    let listener = bind(args.listen)?;
+    let doors = Doors::open(&args.doors(), &config)?;
     let store = Store::open_or_create(&args.store.store)?;
-    serve(listener, store, &config)
-}
-
-/// Takes the port before any long work, so that a busy one is said at once.
-pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; `--listen` takes another address"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    serve(doors, store, &config)
 }
 
 /// Serves a store until SIGINT or SIGTERM; then answers what is in flight and syncs the log.
-pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Config) -> anyhow::Result<()> {
+pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Result<()> {
     // The lock comes first: nobody else appends between the replay and the first event.
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
@@ -77,9 +69,12 @@ pub(crate) fn serve(listener: std::net::TcpListener, store: Store, config: &Conf
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let listener = TcpListener::from_std(listener)?;
-        tracing::info!(address = %listener.local_addr()?, "serving REST and gRPC");
-        shortlist_gateway::serve(listener, service, metrics, stop_signal()).await?;
+        doors.tell()?;
+        let Doors { api, admin, access } = doors;
+        let (api, admin) = (TcpListener::from_std(api)?, admin.map(TcpListener::from_std).transpose()?);
+        tracing::info!(address = %api.local_addr()?, "serving REST and gRPC");
+        let doors = shortlist_gateway::Doors { api, admin, access };
+        shortlist_gateway::serve(doors, service, metrics, stop_signal()).await?;
         Ok::<_, anyhow::Error>(())
     });
     drop(runtime);
@@ -152,11 +147,8 @@ fn watch_registry(
                     continue;
                 }
             };
-            let snapshot = recommender.snapshot();
-            if let Some(space) = snapshot.bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref()) {
-                space.keep_fast();
-            }
-            let serving = snapshot.bundle.as_ref().map(|bundle| bundle.id.clone());
+            recommender.keep_fast();
+            let serving = recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
             if current == serving || current == refused {
                 continue;
             }

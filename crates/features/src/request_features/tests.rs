@@ -26,8 +26,12 @@ fn attributes(json: &str) -> Attributes {
 }
 
 fn item(id: u8, json: &str) -> LogRecord {
-    let item =
-        Item { item_id: ItemId::parse(&format!("i{id}")).unwrap(), attributes: attributes(json), available: true };
+    let item = Item {
+        item_id: ItemId::parse(&format!("i{id}")).unwrap(),
+        attributes: attributes(json),
+        available: true,
+        embedding: None,
+    };
     LogRecord::ItemPut { timestamp: Timestamp::EPOCH, item }
 }
 

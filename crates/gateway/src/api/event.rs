@@ -6,7 +6,7 @@ use shortlist_types::{Event, EventId, EventTypes, InvalidInput, ItemId, RequestI
 use utoipa::ToSchema;
 
 use super::attribute::parse_attributes;
-use super::{AttributeInput, Moment, finite_f32, whole_number};
+use super::{AttributeInput, Moment, RefusedRow, finite_f32, whole_number};
 
 /// Something a user did with an item, or an item that was shown to him.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -41,17 +41,20 @@ pub struct EventBody {
     pub context: BTreeMap<String, AttributeInput>,
 }
 
-/// Events to append, all or none.
+/// Events to append, all or none, unless it is `partial`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct EventBatch {
     /// 1 to 1,000 events.
     #[schema(min_items = 1, max_items = 1_000)]
     pub events: Vec<EventBody>,
+    /// Whether events that cannot be taken are left out and told in `refused`; otherwise one of them refuses all.
+    #[serde(default)]
+    pub partial: bool,
 }
 
-/// What became of the events. All of them are on disk and applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+/// What became of the events. All that were not refused are on disk and applied.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct IngestResponse {
     /// Events that were new.
     pub accepted: u64,
@@ -59,6 +62,9 @@ pub struct IngestResponse {
     pub duplicates: u64,
     /// Position in the log of the last new event; the end of the log if none was new.
     pub log_seq: u64,
+    /// Events of a batch that were left out; only with `partial`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedRow>,
 }
 
 impl EventBody {

@@ -8,23 +8,31 @@
 mod attribute;
 mod catalog;
 mod event;
+mod list;
 mod moment;
 mod number;
 mod operations;
 mod problem;
+mod rank;
 mod recommend;
+mod refused_row;
+mod search;
 mod similar;
 
 pub use attribute::AttributeInput;
-pub use catalog::{ChangeResponse, ItemBatch, ItemBody, ItemView, UserBatch, UserBody, UserView};
+pub use catalog::{ChangeResponse, ItemBatch, ItemBody, ItemPatchBody, ItemView, UserBatch, UserBody, UserView};
 pub use event::{EventBatch, EventBody, IngestResponse};
+pub use list::{ItemPage, ListRequest, UserPage};
 pub use moment::Moment;
 pub use operations::{Alive, Readiness};
 pub use problem::Problem;
+pub use rank::RankRequest;
 pub use recommend::{
     Contribution, ExplanationView, RecentBody, RecommendRequest, RecommendResponse, RecommendedItemView, SourceView,
     WhyNotView,
 };
+pub use refused_row::RefusedRow;
+pub use search::SearchRequest;
 pub use similar::{SimilarItemView, SimilarRequest, SimilarResponse};
 
-pub(crate) use number::{finite_f32, k_of, whole_number};
+pub(crate) use number::{direction, finite_f32, k_of, whole_number};

@@ -1,6 +1,6 @@
 use serde_json::Number;
-use shortlist_types::InvalidInput;
-use shortlist_types::limits::K_MAX;
+use shortlist_types::limits::{DIMENSIONS_MAX, K_MAX};
+use shortlist_types::{Embedding, InvalidInput};
 
 use crate::limits::K_DEFAULT;
 
@@ -26,6 +26,22 @@ pub(crate) fn finite_f32(field: &'static str, number: &Number) -> Result<f32, In
     value.ok_or_else(|| InvalidInput::new(field, format!("must lie within the range of a float, got {number}")))
 }
 
+/// A vector with a direction.
+pub(crate) fn direction(field: &'static str, numbers: &[Number]) -> Result<Embedding, InvalidInput> {
+    if numbers.is_empty() || numbers.len() > DIMENSIONS_MAX {
+        let reason = format!("must have 1 to {DIMENSIONS_MAX} dimensions, got {}", numbers.len());
+        return Err(InvalidInput::new(field, reason));
+    }
+    let component = |(i, number): (usize, &Number)| {
+        finite_f32(field, number).map_err(|error| InvalidInput::new(format!("{field}[{i}]"), error.reason))
+    };
+    let components = numbers.iter().enumerate().map(component).collect::<Result<Vec<_>, _>>()?;
+    if components.iter().all(|component| *component == 0.0) {
+        return Err(InvalidInput::new(field, "must not be zero in every dimension: it would have no direction"));
+    }
+    Embedding::parse(components)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +54,23 @@ mod tests {
         }
         assert_eq!(k_of(Some(&500.into())).unwrap(), 500);
         assert_eq!(k_of(None).unwrap(), 10);
+    }
+
+    #[test]
+    fn a_vector_is_finite_as_floats_and_points_somewhere() {
+        let parse = |json: &str| {
+            let numbers: Vec<Number> = serde_json::from_str(json).unwrap();
+            direction("vector", &numbers).map_err(|error| error.to_string())
+        };
+        assert_eq!(parse("[1,-0.0,1e-42]").unwrap().as_slice(), [1.0, -0.0, 1e-42]);
+        for (json, expected) in [
+            ("[]", "vector: must have 1 to 4096 dimensions, got 0"),
+            ("[1,1e39]", "vector[1]: must lie within the range of a float, got 1e+39"),
+            ("[0,-0.0,1e-60]", "vector: must not be zero in every dimension: it would have no direction"),
+        ] {
+            assert_eq!(parse(json).unwrap_err(), expected);
+        }
+        assert!(parse(&format!("[{}1]", "1,".repeat(4_096))).is_err());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl RecommendRequest {
 }
 
 /// The ids of a list; of one that is too long none is looked at.
-fn item_ids(field: &'static str, ids: &[String], most: usize) -> Result<Vec<ItemId>, InvalidInput> {
+pub(super) fn item_ids(field: &'static str, ids: &[String], most: usize) -> Result<Vec<ItemId>, InvalidInput> {
     if ids.len() > most {
         return Err(InvalidInput::new(field, format!("must have at most {most} entries, got {}", ids.len())));
     }

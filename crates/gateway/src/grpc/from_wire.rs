@@ -6,7 +6,10 @@ use serde_json::Number;
 use shortlist_proto::v1::{self, attribute_value::Value};
 use shortlist_types::InvalidInput;
 
-use crate::api::{AttributeInput, EventBody, ItemBody, Moment, RecentBody, RecommendRequest, SimilarRequest, UserBody};
+use crate::api::{
+    AttributeInput, EventBody, ItemBody, ItemPatchBody, ListRequest, Moment, RankRequest, RecentBody, RecommendRequest,
+    SearchRequest, SimilarRequest, UserBody,
+};
 
 pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendRequest, InvalidInput> {
     let v1::RecommendRequest {
@@ -25,15 +28,6 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
         offset,
         why_not,
     } = message;
-    let recent = recent.into_iter().enumerate().map(|(i, event)| {
-        let value = event.value.map(|value| number("value", value)).transpose();
-        Ok(RecentBody {
-            item_id: event.item_id,
-            event_type: event.event_type,
-            value: value.map_err(|error| error.within(format!("recent[{i}]")))?,
-            timestamp: event.timestamp.map(moment),
-        })
-    });
     Ok(RecommendRequest {
         user_id,
         surface,
@@ -45,7 +39,7 @@ pub(super) fn recommend(message: v1::RecommendRequest) -> Result<RecommendReques
         offset: offset.map(Number::from),
         k: k.map(Number::from),
         exclude,
-        recent: recent.collect::<Result<_, InvalidInput>>()?,
+        recent: recent_events(recent)?,
         context: attributes("context", context)?,
         deadline_ms: deadline_ms.map(Number::from),
         explain,
@@ -56,19 +50,52 @@ pub(super) fn similar(message: v1::SimilarRequest) -> SimilarRequest {
     SimilarRequest { item_id: message.item_id, k: message.k.map(Number::from) }
 }
 
-/// `i` is the place of the event in what the caller sent.
-pub(super) fn event(i: u64, message: v1::Event) -> Result<EventBody, InvalidInput> {
-    let within = |error: InvalidInput| error.within(format!("events[{i}]"));
+pub(super) fn search(message: v1::SearchRequest) -> Result<SearchRequest, InvalidInput> {
+    let v1::SearchRequest { vector, k, filter, exclude } = message;
+    Ok(SearchRequest { vector: numbers("vector", &vector)?, k: k.map(Number::from), filter, exclude })
+}
+
+pub(super) fn rank(message: v1::RankRequest) -> Result<RankRequest, InvalidInput> {
+    let v1::RankRequest { candidates, user_id, k, recent, context, filter, deadline_ms, explain, why_not, surface } =
+        message;
+    Ok(RankRequest {
+        candidates,
+        user_id,
+        k: k.map(Number::from),
+        recent: recent_events(recent)?,
+        context: attributes("context", context)?,
+        filter,
+        deadline_ms: deadline_ms.map(Number::from),
+        explain,
+        why_not,
+        surface,
+    })
+}
+
+fn recent_events(events: Vec<v1::RecentEvent>) -> Result<Vec<RecentBody>, InvalidInput> {
+    let recent = events.into_iter().enumerate().map(|(i, event)| {
+        let value = event.value.map(|value| number("value", value)).transpose();
+        Ok(RecentBody {
+            item_id: event.item_id,
+            event_type: event.event_type,
+            value: value.map_err(|error| error.within(format!("recent[{i}]")))?,
+            timestamp: event.timestamp.map(moment),
+        })
+    });
+    recent.collect()
+}
+
+pub(super) fn event(message: v1::Event) -> Result<EventBody, InvalidInput> {
     Ok(EventBody {
         event_id: message.event_id,
         user_id: message.user_id,
         item_id: message.item_id,
         event_type: message.event_type,
-        value: message.value.map(|value| number("value", value)).transpose().map_err(within)?,
+        value: message.value.map(|value| number("value", value)).transpose()?,
         timestamp: message.timestamp.map(moment),
         request_id: message.request_id,
         position: message.position.map(Number::from),
-        context: attributes("context", message.context).map_err(within)?,
+        context: attributes("context", message.context)?,
     })
 }
 
@@ -77,7 +104,18 @@ pub(super) fn item(message: v1::Item) -> Result<ItemBody, InvalidInput> {
         item_id: Some(message.item_id),
         attributes: attributes("attributes", message.attributes)?,
         available: message.available,
+        embedding: (!message.embedding.is_empty()).then(|| numbers("embedding", &message.embedding)).transpose()?,
     })
+}
+
+/// The item and its change.
+pub(super) fn patch(message: v1::PatchItemRequest) -> Result<(String, ItemPatchBody), InvalidInput> {
+    let v1::PatchItemRequest { item_id, attributes: changed, remove, available } = message;
+    Ok((item_id, ItemPatchBody { attributes: attributes("attributes", changed)?, remove, available }))
+}
+
+pub(super) fn list(after: Option<String>, limit: Option<u32>) -> ListRequest {
+    ListRequest { after, limit: limit.map(Number::from) }
 }
 
 pub(super) fn user(message: v1::User) -> Result<UserBody, InvalidInput> {
@@ -90,6 +128,13 @@ fn moment(time: prost_types::Timestamp) -> Moment {
 
 fn number(field: &'static str, value: f64) -> Result<Number, InvalidInput> {
     Number::from_f64(value).ok_or_else(|| InvalidInput::new(field, "must be finite"))
+}
+
+fn numbers(field: &'static str, values: &[f32]) -> Result<Vec<Number>, InvalidInput> {
+    let number = |(i, value): (usize, &f32)| {
+        Number::from_f64((*value).into()).ok_or_else(|| InvalidInput::new(format!("{field}[{i}]"), "must be finite"))
+    };
+    values.iter().enumerate().map(number).collect()
 }
 
 fn attributes(

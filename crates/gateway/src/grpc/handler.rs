@@ -8,10 +8,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::stream_group::StreamGroup;
 use super::{from_wire, to_wire};
 use crate::Service;
-use crate::api::{EventBody, IngestResponse};
+use crate::api::IngestResponse;
 use crate::api_error::ApiError;
 use crate::call::{Call, grpc_timeout};
 use crate::received::Received;
+use crate::service::{Row, Rows};
 
 /// Turns messages into calls of the [`Service`] and its answers into messages.
 pub(super) struct Handler {
@@ -45,10 +46,22 @@ impl ShortlistService for Handler {
         Ok(Response::new(to_wire::similar(response)))
     }
 
+    async fn search(&self, request: Request<v1::SearchRequest>) -> Answer<v1::SimilarResponse> {
+        let (call, message) = self.admit(request)?;
+        let request = from_wire::search(message).map_err(ApiError::from)?;
+        Ok(Response::new(to_wire::similar(self.service.search(call, request).await?)))
+    }
+
+    async fn rank(&self, request: Request<v1::RankRequest>) -> Answer<v1::RecommendResponse> {
+        let (call, message) = self.admit(request)?;
+        let request = from_wire::rank(message).map_err(ApiError::from)?;
+        Ok(Response::new(to_wire::recommend(self.service.rank(call, request).await?)))
+    }
+
     async fn ingest_events(&self, request: Request<v1::IngestEventsRequest>) -> Answer<v1::IngestEventsResponse> {
         let (call, message) = self.admit(request)?;
-        let events = events(0, message.events).map_err(ApiError::from)?;
-        let response = self.service.ingest(call, events, true, 0).await?;
+        let rows = Rows::of("events", message.partial);
+        let response = self.service.ingest(call, rows, each(message.events, from_wire::event)).await?;
         Ok(Response::new(to_wire::ingest(response)))
     }
 
@@ -62,8 +75,8 @@ impl ShortlistService for Handler {
             if !group.events.is_empty() || (group.last && sum.is_none()) {
                 let count = group.events.len() as u64;
                 let call = self.service.admit(received.again(), None)?;
-                let events = events(sent, group.events).map_err(ApiError::from)?;
-                let response = self.service.ingest(call, events, true, sent).await?;
+                let rows = Rows { before: sent, ..Rows::of("events", false) };
+                let response = self.service.ingest(call, rows, each(group.events, from_wire::event)).await?;
                 sum = Some(added(sum.unwrap_or_default(), response));
                 sent += count;
             }
@@ -82,8 +95,26 @@ impl ShortlistService for Handler {
 
     async fn put_items(&self, request: Request<v1::PutItemsRequest>) -> Answer<v1::ChangeResponse> {
         let (call, message) = self.admit(request)?;
-        let items = each("items", message.items, from_wire::item)?;
-        Ok(Response::new(to_wire::change(self.service.put_items(call, items).await?)))
+        let (rows, items) = (Rows::of("items", message.partial), each(message.items, from_wire::item));
+        Ok(Response::new(to_wire::change(self.service.put_items(call, rows, items).await?)))
+    }
+
+    async fn patch_item(&self, request: Request<v1::PatchItemRequest>) -> Answer<v1::ChangeResponse> {
+        let (call, message) = self.admit(request)?;
+        let (item_id, patch) = from_wire::patch(message).map_err(ApiError::from)?;
+        Ok(Response::new(to_wire::change(self.service.patch_item(call, item_id, patch).await?)))
+    }
+
+    async fn list_items(&self, request: Request<v1::ListItemsRequest>) -> Answer<v1::ListItemsResponse> {
+        let (call, v1::ListItemsRequest { after, limit }) = self.admit(request)?;
+        let page = self.service.list_items(call, from_wire::list(after, limit)).await?;
+        Ok(Response::new(to_wire::items(page)))
+    }
+
+    async fn list_users(&self, request: Request<v1::ListUsersRequest>) -> Answer<v1::ListUsersResponse> {
+        let (call, v1::ListUsersRequest { after, limit }) = self.admit(request)?;
+        let page = self.service.list_users(call, from_wire::list(after, limit)).await?;
+        Ok(Response::new(to_wire::users(page)))
     }
 
     async fn get_item(&self, request: Request<v1::GetItemRequest>) -> Answer<v1::Item> {
@@ -105,8 +136,8 @@ impl ShortlistService for Handler {
 
     async fn put_users(&self, request: Request<v1::PutUsersRequest>) -> Answer<v1::ChangeResponse> {
         let (call, message) = self.admit(request)?;
-        let users = each("users", message.users, from_wire::user)?;
-        Ok(Response::new(to_wire::change(self.service.put_users(call, users).await?)))
+        let (rows, users) = (Rows::of("users", message.partial), each(message.users, from_wire::user));
+        Ok(Response::new(to_wire::change(self.service.put_users(call, rows, users).await?)))
     }
 
     async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Answer<v1::User> {
@@ -126,19 +157,8 @@ impl ShortlistService for Handler {
     }
 }
 
-/// `first` is the place of the first event in what the caller sent.
-fn events(first: u64, messages: Vec<Event>) -> Result<Vec<EventBody>, InvalidInput> {
-    (first..).zip(messages).map(|(i, message)| from_wire::event(i, message)).collect()
-}
-
-fn each<M, T>(
-    field: &'static str,
-    messages: Vec<M>,
-    read: impl Fn(M) -> Result<T, InvalidInput>,
-) -> Result<Vec<T>, ApiError> {
-    let entries = messages.into_iter().enumerate();
-    let entries = entries.map(|(i, message)| read(message).map_err(|error| error.within(format!("{field}[{i}]"))));
-    Ok(entries.collect::<Result<_, _>>()?)
+fn each<M, T>(messages: Vec<M>, read: impl Fn(M) -> Row<T>) -> Vec<Row<T>> {
+    messages.into_iter().map(read).collect()
 }
 
 fn given<T>(field: &'static str, message: Option<T>) -> Result<T, ApiError> {
@@ -150,5 +170,6 @@ fn added(sum: IngestResponse, next: IngestResponse) -> IngestResponse {
         accepted: sum.accepted + next.accepted,
         duplicates: sum.duplicates + next.duplicates,
         log_seq: next.log_seq,
+        refused: Vec::new(),
     }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
 use shortlist_proto::v1::FILE_DESCRIPTOR_SET;
 use shortlist_proto::v1::shortlist_service_server::ShortlistServiceServer;
 use shortlist_types::limits::BODY_BYTES_MAX;
@@ -46,6 +48,17 @@ pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), 
         .add_service(reflection().build_v1alpha()?);
     let router = routes.routes().prepare().into_axum_router().reset_fallback();
     Ok((router.layer(CatchPanicLayer::custom(answer_panic)), reporter))
+}
+
+/// An error before a handler was reached, as the caller's protocol tells it.
+pub(crate) fn in_protocol_of(request: &Request, error: ApiError) -> Response {
+    if is_grpc(request) { tonic::Status::from(error).into_http() } else { error.into_response() }
+}
+
+/// Whether the request is gRPC's.
+pub(crate) fn is_grpc(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    content_type.starts_with(b"application/grpc")
 }
 
 /// A panic in a handler costs its own request, and says nothing outside.

@@ -6,8 +6,8 @@ use shortlist_proto::v1::{self, attribute_value::Value};
 use shortlist_types::{AttributeValue, Attributes};
 
 use crate::api::{
-    ChangeResponse, ExplanationView, IngestResponse, ItemView, RecommendResponse, RecommendedItemView, SimilarResponse,
-    UserView, WhyNotView,
+    ChangeResponse, ExplanationView, IngestResponse, ItemPage, ItemView, RecommendResponse, RecommendedItemView,
+    RefusedRow, SimilarResponse, UserPage, UserView, WhyNotView,
 };
 
 pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
@@ -72,16 +72,36 @@ pub(super) fn similar(response: SimilarResponse) -> v1::SimilarResponse {
 }
 
 pub(super) fn ingest(response: IngestResponse) -> v1::IngestEventsResponse {
-    let IngestResponse { accepted, duplicates, log_seq } = response;
-    v1::IngestEventsResponse { accepted, duplicates, log_seq }
+    let IngestResponse { accepted, duplicates, log_seq, refused } = response;
+    v1::IngestEventsResponse { accepted, duplicates, log_seq, refused: rows(refused) }
 }
 
 pub(super) fn change(response: ChangeResponse) -> v1::ChangeResponse {
-    v1::ChangeResponse { accepted: response.accepted, log_seq: response.log_seq }
+    let ChangeResponse { accepted, log_seq, refused } = response;
+    v1::ChangeResponse { accepted, log_seq, refused: rows(refused) }
+}
+
+fn rows(refused: Vec<RefusedRow>) -> Vec<v1::RefusedRow> {
+    let row = |RefusedRow { row, code, field, detail }| v1::RefusedRow { row, code: code.to_owned(), field, detail };
+    refused.into_iter().map(row).collect()
+}
+
+pub(super) fn items(page: ItemPage) -> v1::ListItemsResponse {
+    v1::ListItemsResponse { items: page.items.into_iter().map(item).collect(), next: page.next }
+}
+
+pub(super) fn users(page: UserPage) -> v1::ListUsersResponse {
+    v1::ListUsersResponse { users: page.users.into_iter().map(user).collect(), next: page.next }
 }
 
 pub(super) fn item(item: ItemView) -> v1::Item {
-    v1::Item { item_id: item.item_id.into(), attributes: attributes(&item.attributes), available: Some(item.available) }
+    let ItemView { item_id, attributes: named, available, embedding } = item;
+    v1::Item {
+        item_id: item_id.into(),
+        attributes: attributes(&named),
+        available: Some(available),
+        embedding: embedding.map(Vec::from).unwrap_or_default(),
+    }
 }
 
 pub(super) fn user(user: UserView) -> v1::User {

@@ -1,5 +1,5 @@
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::api::Problem;
@@ -14,6 +14,9 @@ impl IntoResponse for ApiError {
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, PROBLEM_JSON)]);
         if let Some(seconds) = told.come_again() {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self == Self::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // A struct of texts and numbers always serialises.
         let body = serde_json::to_vec(&Problem::from(&self)).unwrap_or_default();

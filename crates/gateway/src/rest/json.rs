@@ -5,6 +5,7 @@ use shortlist_types::InvalidInput;
 
 use crate::api::{EventBatch, EventBody};
 use crate::api_error::ApiError;
+use crate::service::Rows;
 
 /// Reads a JSON object. An error names the field by its path: `events[3].item_id`.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
@@ -22,7 +23,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 /// Events as they came: one, or a list.
 pub(super) struct Events {
     pub(super) events: Vec<EventBody>,
-    pub(super) batch: bool,
+    pub(super) rows: Rows,
 }
 
 /// Reads one event, or `{"events": [...]}`.
@@ -34,10 +35,11 @@ pub(super) fn parse_events(bytes: &[u8]) -> Result<Events, ApiError> {
         events: Option<IgnoredAny>,
     }
     if parse::<Form>(bytes)?.events.is_some() {
-        let EventBatch { events } = parse(bytes)?;
-        Ok(Events { events, batch: true })
+        let EventBatch { events, partial } = parse(bytes)?;
+        Ok(Events { events, rows: Rows::of("events", partial) })
     } else {
-        Ok(Events { events: vec![parse(bytes)?], batch: false })
+        let rows = Rows { field: None, partial: false, before: 0 };
+        Ok(Events { events: vec![parse(bytes)?], rows })
     }
 }
 
@@ -124,9 +126,9 @@ mod tests {
     #[test]
     fn events_come_alone_or_in_a_list() {
         let one = r#"{"user_id":"u","item_id":"a","event_type":"click"}"#;
-        assert!(!parse_events(one.as_bytes()).unwrap().batch);
+        assert!(parse_events(one.as_bytes()).unwrap().rows.field.is_none());
         let list = parse_events(format!(r#"{{"events":[{one},{one}]}}"#).as_bytes()).unwrap();
-        assert!(list.batch && list.events.len() == 2);
+        assert!(list.rows.field.is_some() && list.events.len() == 2);
         let errors: Vec<_> = [
             format!(r#"{{"events":[{one},{{"user_id":"u"}}]}}"#),
             format!(r#"{{"events":[{one}],"user_id":"u"}}"#),
@@ -138,7 +140,7 @@ mod tests {
         .collect();
         insta::assert_snapshot!(errors.join("\n"), @r#"
         events[1].item_id: missing field `item_id` at line 1 column 77
-        user_id: unknown field `user_id`, expected `events` at line 1 column 72
+        user_id: unknown field `user_id`, expected `events` or `partial` at line 1 column 72
         event_type: missing field `event_type` at line 1 column 29
         events: invalid type: integer `7`, expected a sequence at line 1 column 11
         "#);

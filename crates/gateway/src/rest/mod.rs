@@ -7,6 +7,7 @@ mod events;
 mod json;
 mod openapi;
 mod operations;
+mod query;
 mod questions;
 
 use std::any::Any;
@@ -44,10 +45,15 @@ pub(crate) fn router(service: Arc<Service>, metrics: PrometheusHandle) -> Result
         .route("/v1/recommend", post(questions::recommend))
         .route("/v1/users/{user_id}/recommendations", get(questions::recommendations_of_user))
         .route("/v1/similar", post(questions::similar))
+        .route("/v1/search", post(questions::search))
+        .route("/v1/rank", post(questions::rank))
         .route("/v1/events", post(events::ingest))
-        .route("/v1/items", post(catalog::put_items))
-        .route("/v1/items/{item_id}", get(catalog::get_item).put(catalog::put_item).delete(catalog::delete_item))
-        .route("/v1/users", post(catalog::put_users))
+        .route("/v1/items", get(catalog::list_items).post(catalog::put_items))
+        .route(
+            "/v1/items/{item_id}",
+            get(catalog::get_item).put(catalog::put_item).patch(catalog::patch_item).delete(catalog::delete_item),
+        )
+        .route("/v1/users", get(catalog::list_users).post(catalog::put_users))
         .route("/v1/users/{user_id}", get(catalog::get_user).put(catalog::put_user).delete(catalog::delete_user))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
-use shortlist_types::InvalidInput;
+use axum::extract::State;
 
 use super::body::{Admitted, AdmittedJson, PathId};
 use super::openapi::{Refusals, RefusalsOfBody};
+use super::query::{self, Pairs};
 use crate::Service;
-use crate::api::{Problem, RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse};
+use crate::api::{
+    Problem, RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse,
+};
 use crate::api_error::ApiError;
 
 /// The items for one user, best first
@@ -30,18 +32,11 @@ pub(super) async fn recommend(
 pub(super) async fn recommendations_of_user(
     State(service): State<Arc<Service>>,
     PathId(user_id): PathId,
-    query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
+    pairs: Pairs,
     Admitted(call): Admitted,
 ) -> Result<Json<RecommendResponse>, ApiError> {
-    let Query(pairs) = query.map_err(|_| InvalidInput::new("query", "must be UTF-8, percent-encoded where needed"))?;
-    let mut request = RecommendRequest { user_id: Some(user_id), ..RecommendRequest::default() };
-    for (name, value) in pairs {
-        if name != "k" || request.k.is_some() {
-            return Err(InvalidInput::new("query", format!("expected k, once, got {name:?}")).into());
-        }
-        let number = value.parse();
-        request.k = Some(number.map_err(|_| InvalidInput::new("k", format!("must be a number, got {value:?}")))?);
-    }
+    let [k] = pairs.named(["k"])?;
+    let request = RecommendRequest { user_id: Some(user_id), k: query::number("k", k)?, ..RecommendRequest::default() };
     service.recommend(call, request).await.map(Json)
 }
 
@@ -57,4 +52,30 @@ pub(super) async fn similar(
     AdmittedJson { call, body }: AdmittedJson<SimilarRequest>,
 ) -> Result<Json<SimilarResponse>, ApiError> {
     service.similar(call, body).await.map(Json)
+}
+
+/// The items whose own embeddings are nearest to a vector
+///
+/// By cosine, among the embeddings that were put with the items; vectors of models are not searched.
+#[utoipa::path(post, path = "/v1/search", tag = "questions", request_body = SearchRequest,
+    params(("x-request-timeout" = Option<u32>, Header, minimum = 1, maximum = 10_000,
+        description = "How long the caller waits, in milliseconds")),
+    responses((status = 200, description = "The items", body = SimilarResponse), RefusalsOfBody))]
+pub(super) async fn search(
+    State(service): State<Arc<Service>>,
+    AdmittedJson { call, body }: AdmittedJson<SearchRequest>,
+) -> Result<Json<SimilarResponse>, ApiError> {
+    service.search(call, body).await.map(Json)
+}
+
+/// Items that the caller brings, in the order in which this user should see them
+#[utoipa::path(post, path = "/v1/rank", tag = "questions", request_body = RankRequest,
+    params(("x-request-timeout" = Option<u32>, Header, minimum = 1, maximum = 10_000,
+        description = "How long the caller waits, in milliseconds; the earlier of this and `deadline_ms` counts")),
+    responses((status = 200, description = "The items", body = RecommendResponse), RefusalsOfBody))]
+pub(super) async fn rank(
+    State(service): State<Arc<Service>>,
+    AdmittedJson { call, body }: AdmittedJson<RankRequest>,
+) -> Result<Json<RecommendResponse>, ApiError> {
+    service.rank(call, body).await.map(Json)
 }

@@ -1,28 +1,62 @@
 use std::sync::Arc;
 
-use shortlist_types::{InvalidInput, ItemId, LogRecord, UserId};
+use shortlist_recommender::Recommender;
+use shortlist_types::{InvalidInput, Item, ItemId, LogRecord, UserId};
 
 use super::Service;
-use super::writes::check_batch;
-use crate::api::{ChangeResponse, IngestResponse, ItemBody, ItemView, UserBody, UserView};
+use super::rows::{Row, Rows};
+use crate::api::{ChangeResponse, IngestResponse, ItemBody, ItemPatchBody, ItemView, UserBody, UserView};
 use crate::api_error::ApiError;
 use crate::call::Call;
 
 impl Service {
     /// Puts one entry of the catalogue.
     pub(crate) async fn put_item(&self, call: Call, item: ItemBody) -> Result<ChangeResponse, ApiError> {
+        let recommender = Arc::clone(&self.parts.recommender);
         let change = self.append(call, move |received| {
-            Ok(vec![LogRecord::ItemPut { timestamp: received.now, item: item.parse()? }])
+            let item = item.parse()?;
+            Dimensions::of(&recommender).check(&item)?;
+            Ok(Some(LogRecord::ItemPut { timestamp: received.now, item }).into())
         });
         Ok(change.await?.into())
     }
 
-    /// Puts many entries, all or none.
-    pub(crate) async fn put_items(&self, call: Call, items: Vec<ItemBody>) -> Result<ChangeResponse, ApiError> {
+    /// Puts many entries, all or none unless the rows say otherwise.
+    pub(crate) async fn put_items(
+        &self,
+        call: Call,
+        rows: Rows,
+        items: Vec<Row<ItemBody>>,
+    ) -> Result<ChangeResponse, ApiError> {
+        let recommender = Arc::clone(&self.parts.recommender);
         let change = self.append(call, move |received| {
-            check_batch("items", items.len())?;
-            let put = |item| LogRecord::ItemPut { timestamp: received.now, item };
-            each("items", items, |item| item.parse().map(put))
+            let mut dimensions = Dimensions::of(&recommender);
+            rows.records(items, |item| {
+                let item = item.parse()?;
+                dimensions.check(&item)?;
+                Ok(LogRecord::ItemPut { timestamp: received.now, item })
+            })
+        });
+        Ok(change.await?.into())
+    }
+
+    /// Changes some of an item that is in the catalogue.
+    pub(crate) async fn patch_item(
+        &self,
+        call: Call,
+        item_id: String,
+        patch: ItemPatchBody,
+    ) -> Result<ChangeResponse, ApiError> {
+        let recommender = Arc::clone(&self.parts.recommender);
+        let change = self.append(call, move |received| {
+            let patch = patch.parse(&item_id)?;
+            let changed = recommender.read(|state| {
+                let entry = state.catalog().find(&item_id).and_then(|index| state.catalog().get(index));
+                let entry = entry.filter(|entry| !entry.deleted)?;
+                Some(entry.attributes.changed(&patch.attributes, &patch.remove).map(drop))
+            });
+            changed.ok_or(ApiError::ItemNotFound { item_id })?.map_err(|error| error.within("attributes"))?;
+            Ok(Some(LogRecord::ItemPatch { timestamp: received.now, patch }).into())
         });
         Ok(change.await?.into())
     }
@@ -36,11 +70,9 @@ impl Service {
             let found = recommender.read(|state| {
                 let index = state.catalog().find(item_id.as_str())?;
                 let entry = state.catalog().get(index).filter(|entry| !entry.deleted)?;
-                Some((entry.attributes.clone(), entry.available))
+                Some(ItemView::of(entry))
             });
-            let (attributes, available) =
-                found.ok_or_else(|| ApiError::ItemNotFound { item_id: item_id.to_string() })?;
-            Ok(ItemView { item_id, attributes, available })
+            found.ok_or_else(|| ApiError::ItemNotFound { item_id: item_id.to_string() })
         };
         self.work(call, patience, work).await
     }
@@ -55,7 +87,7 @@ impl Service {
                 entry.is_some_and(|entry| !entry.deleted)
             });
             let delete = LogRecord::ItemDelete { timestamp: received.now, item_id };
-            Ok(there.then_some(delete).into_iter().collect())
+            Ok(there.then_some(delete).into())
         });
         Ok(change.await?.into())
     }
@@ -63,17 +95,21 @@ impl Service {
     /// Describes one user.
     pub(crate) async fn put_user(&self, call: Call, user: UserBody) -> Result<ChangeResponse, ApiError> {
         let change = self.append(call, move |received| {
-            Ok(vec![LogRecord::UserPut { timestamp: received.now, user: user.parse()? }])
+            Ok(Some(LogRecord::UserPut { timestamp: received.now, user: user.parse()? }).into())
         });
         Ok(change.await?.into())
     }
 
-    /// Describes many users, all or none.
-    pub(crate) async fn put_users(&self, call: Call, users: Vec<UserBody>) -> Result<ChangeResponse, ApiError> {
+    /// Describes many users, all or none unless the rows say otherwise.
+    pub(crate) async fn put_users(
+        &self,
+        call: Call,
+        rows: Rows,
+        users: Vec<Row<UserBody>>,
+    ) -> Result<ChangeResponse, ApiError> {
         let change = self.append(call, move |received| {
-            check_batch("users", users.len())?;
             let put = |user| LogRecord::UserPut { timestamp: received.now, user };
-            each("users", users, |user| user.parse().map(put))
+            rows.records(users, |user| user.parse().map(put))
         });
         Ok(change.await?.into())
     }
@@ -102,25 +138,33 @@ impl Service {
             let described =
                 recommender.read(|state| state.user(user_id.as_str()).is_some_and(|user| user.is_described()));
             let delete = LogRecord::UserDelete { timestamp: received.now, user_id };
-            Ok(described.then_some(delete).into_iter().collect())
+            Ok(described.then_some(delete).into())
         });
         Ok(change.await?.into())
     }
 }
 
-/// Makes a record of each entry; an error names the entry: `items[3].attributes.price`.
-fn each<T>(
-    field: &'static str,
-    entries: Vec<T>,
-    record: impl Fn(T) -> Result<LogRecord, InvalidInput>,
-) -> Result<Vec<LogRecord>, ApiError> {
-    let records = entries.into_iter().enumerate();
-    let records = records.map(|(i, entry)| record(entry).map_err(|error| error.within(format!("{field}[{i}]"))));
-    Ok(records.collect::<Result<_, _>>()?)
+/// The dimensions that the items' embeddings must have, from the first of them on.
+struct Dimensions(Option<usize>);
+
+impl Dimensions {
+    fn of(recommender: &Recommender) -> Self {
+        Self(recommender.read(|state| state.catalog().embedding_dimensions()))
+    }
+
+    fn check(&mut self, item: &Item) -> Result<(), InvalidInput> {
+        let Some(embedding) = &item.embedding else { return Ok(()) };
+        let got = embedding.as_slice().len();
+        let expected = *self.0.get_or_insert(got);
+        if got == expected {
+            return Ok(());
+        }
+        Err(InvalidInput::new("embedding", format!("must have {expected} dimensions, as other items' have, got {got}")))
+    }
 }
 
 impl From<IngestResponse> for ChangeResponse {
     fn from(response: IngestResponse) -> Self {
-        Self { accepted: response.accepted, log_seq: response.log_seq }
+        Self { accepted: response.accepted, log_seq: response.log_seq, refused: response.refused }
     }
 }

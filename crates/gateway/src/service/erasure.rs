@@ -30,7 +30,8 @@ impl Service {
             }
             parts.state.store().erase_served(&user_id)?;
             tracing::info!(records = accepted, "erased a user");
-            Ok(ChangeResponse { accepted, log_seq: parts.recommender.read(|state| state.log_seq().0) })
+            let log_seq = parts.recommender.read(|state| state.log_seq().0);
+            Ok(ChangeResponse { accepted, log_seq, refused: Vec::new() })
         };
         patience.wait(self.eraser.run(work).answer()).await?
     }

@@ -5,7 +5,9 @@
 
 mod catalog;
 mod erasure;
+mod lists;
 mod questions;
+mod rows;
 mod writes;
 
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shortlist_recommender::{DurableState, Recommender};
-use shortlist_store::{LogWriter, ServedLog};
+use shortlist_store::{LogWriter, Registry, ServedLog};
 use shortlist_types::EventTypes;
 use tokio::sync::Semaphore;
 
@@ -24,6 +26,8 @@ use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
 use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
+
+pub(crate) use rows::{Row, Rows};
 
 /// What a service is made of. The writer's `apply` must feed the same recommender, so that what is
 /// acknowledged is seen by the next question.
@@ -112,6 +116,11 @@ impl Service {
     /// Requests that were to be kept in the served log and were not.
     pub(crate) fn served_dropped(&self) -> u64 {
         self.parts.served.as_ref().map_or(0, |served| served.dropped())
+    }
+
+    /// The bundles.
+    pub(crate) fn registry(&self) -> Registry {
+        self.parts.state.store().registry()
     }
 
     fn log_seq(&self) -> u64 {

@@ -6,7 +6,9 @@ use shortlist_recommender::{DEFAULT_SURFACE, Request, Served, Watch};
 use shortlist_types::{ItemId, RequestId};
 
 use super::Service;
-use crate::api::{RecommendRequest, RecommendResponse, SimilarRequest, SimilarResponse, k_of};
+use crate::api::{
+    RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse, k_of,
+};
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::metric::{DEGRADED, HUNG_UP, LEFT_BEHIND, STAGE_SECONDS};
@@ -75,6 +77,27 @@ impl Service {
         let answer = so_far.ok_or_else(|| patience.too_late())?;
         let total = received.at.elapsed();
         Ok(RecommendResponse::new(received.request_id.to_string(), &answer, Duration::ZERO, total))
+    }
+
+    /// In which order should this user see these items?
+    pub(crate) async fn rank(&self, call: Call, request: RankRequest) -> Result<RecommendResponse, ApiError> {
+        self.recommend(call, request.into_recommend()?).await
+    }
+
+    /// Which items' own embeddings are nearest to a vector?
+    pub(crate) async fn search(&self, call: Call, request: SearchRequest) -> Result<SimilarResponse, ApiError> {
+        let patience = call.patience(None, self.default_timeout)?;
+        let recommender = Arc::clone(&self.parts.recommender);
+        let work = move |call: Call| {
+            let received = call.received;
+            let queue = received.at.elapsed();
+            let found = recommender.search(&request.parse()?, &patience.budget())?;
+            let request_id = received.request_id.to_string();
+            Ok(SimilarResponse::new(request_id, &found, queue, received.at.elapsed()))
+        };
+        let response = self.work(call, patience, work).await?;
+        tell_degraded(&response.degraded);
+        Ok(response)
     }
 
     /// Which items are most like this one?

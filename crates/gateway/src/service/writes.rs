@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use metrics::counter;
 use shortlist_store::Appended;
-use shortlist_types::limits::BATCH_MAX;
-use shortlist_types::{InvalidInput, LogRecord};
+use shortlist_types::LogRecord;
 use tokio::sync::oneshot;
 
 use super::Service;
+use super::rows::{Batch, Row, Rows};
 use crate::api::{EventBody, IngestResponse};
 use crate::api_error::ApiError;
 use crate::call::Call;
@@ -15,34 +15,24 @@ use crate::metric::EVENTS;
 use crate::received::Received;
 
 impl Service {
-    /// Appends events, all or none, and answers when they are on disk and applied.
-    ///
-    /// `batch` says whether the caller sent a list, so that an error can name `events[3].item_id`,
-    /// and `before` how many he sent earlier in the same stream.
+    /// Appends events, all or none unless the rows say otherwise, and answers when they are on disk and applied.
     pub(crate) async fn ingest(
         &self,
         call: Call,
-        events: Vec<EventBody>,
-        batch: bool,
-        before: u64,
+        rows: Rows,
+        events: Vec<Row<EventBody>>,
     ) -> Result<IngestResponse, ApiError> {
         let sent = events.len() as u64;
         let types = Arc::clone(&self.event_types);
         let outcome = self.append(call, move |received| {
-            check_batch("events", events.len())?;
-            let records = (before..).zip(events).map(|(i, event)| {
-                let event = event.parse(received.now, &types);
-                event
-                    .map(LogRecord::Event)
-                    .map_err(|error| if batch { error.within(format!("events[{i}]")) } else { error })
-            });
-            Ok(records.collect::<Result<_, _>>()?)
+            rows.records(events, |event| event.parse(received.now, &types).map(LogRecord::Event))
         });
         let outcome = outcome.await;
         match &outcome {
             Ok(response) => {
                 counter!(EVENTS, "result" => "accepted").increment(response.accepted);
                 counter!(EVENTS, "result" => "duplicate").increment(response.duplicates);
+                counter!(EVENTS, "result" => "refused").increment(response.refused.len() as u64);
             }
             Err(_) => counter!(EVENTS, "result" => "refused").increment(sent),
         }
@@ -53,12 +43,12 @@ impl Service {
     pub(super) async fn append(
         &self,
         call: Call,
-        make: impl FnOnce(&Received) -> Result<Vec<LogRecord>, ApiError> + Send + 'static,
+        make: impl FnOnce(&Received) -> Result<Batch, ApiError> + Send + 'static,
     ) -> Result<IngestResponse, ApiError> {
         let patience = call.patience(None, WRITE_TIMEOUT)?;
         let writer = Arc::clone(&self.parts.writer);
         let submit = move |call: Call| {
-            let records = make(&call.received)?;
+            let Batch { records, refused } = make(&call.received)?;
             let (sender, outcome) = oneshot::channel();
             let done = move |result| {
                 // The place is taken until here: what waits for the log counts as being served.
@@ -67,11 +57,11 @@ impl Service {
                 drop(sender.send(result));
             };
             writer.submit(records, Box::new(done))?;
-            Ok(outcome)
+            Ok((outcome, refused))
         };
-        let outcome = self.work(call, patience, submit).await?;
+        let (outcome, refused) = self.work(call, patience, submit).await?;
         let appended = patience.wait(outcome).await??;
-        let mut response = IngestResponse::default();
+        let mut response = IngestResponse { refused, ..IngestResponse::default() };
         for one in appended {
             match one {
                 Appended::New(log_seq) => {
@@ -86,12 +76,4 @@ impl Service {
         }
         Ok(response)
     }
-}
-
-/// Refuses empty batches and those beyond [`BATCH_MAX`].
-pub(super) fn check_batch(field: &'static str, length: usize) -> Result<(), InvalidInput> {
-    if (1..=BATCH_MAX).contains(&length) {
-        return Ok(());
-    }
-    Err(InvalidInput::new(field, format!("must have 1 to {BATCH_MAX} entries, got {length}")))
 }

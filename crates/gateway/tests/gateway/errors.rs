@@ -12,7 +12,7 @@ fn bad_questions_are_refused_with_the_field_and_its_range() {
         (r#"{"k":-5}"#, "k", "k: must be a whole number from 1 to 500, got -5"),
         (r#"{"k":99999999999999999999999}"#, "k", "k: must be a whole number from 1 to 500, got 1e+23"),
         (r#"{"k":"ten"}"#, "k", r#"k: invalid type: string "ten", expected a JSON number at line 1 column 10"#),
-        (r#"{"surface":"cart"}"#, "surface", r#"surface: unknown surface "cart"; known are home, similar-items"#),
+        (r#"{"surface":"cart"}"#, "surface", r#"surface: unknown surface "cart"; known are home, rank, similar-items"#),
         (r#"{"surface":"similar-items"}"#, "item_id", "item_id: is needed: the surface is about an item"),
         (r#"{"item_id":"i1"}"#, "item_id", "item_id: says nothing to a surface that is about its user"),
         (r#"{"filter":"price <"}"#, "filter", "filter: expected a number at character 8, got the end"),

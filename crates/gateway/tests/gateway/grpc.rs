@@ -185,7 +185,7 @@ fn errors_carry_the_same_code_and_text_as_over_rest() {
         ),
     ];
     for (bad, text) in bad_events {
-        let request = v1::IngestEventsRequest { events: vec![event("u", "a", "click"), bad] };
+        let request = v1::IngestEventsRequest { events: vec![event("u", "a", "click"), bad], partial: false };
         let status = run.block_on(grpc.ingest_events(request)).unwrap_err();
         assert_eq!((status.code(), code_of(&status)), (Code::InvalidArgument, "invalid_input"));
         assert!(status.message().starts_with(text), "{}", status.message());
@@ -209,15 +209,23 @@ fn the_catalogue_is_the_same_from_both_sides() {
         ("price".to_owned(), value(Value::NumberValue(2.5))),
         ("title".to_owned(), value(Value::StringValue("T".to_owned()))),
     ]);
-    let item = v1::Item { item_id: "a".to_owned(), attributes: attributes.clone(), available: Some(true) };
+    let item = v1::Item {
+        item_id: "a".to_owned(),
+        attributes: attributes.clone(),
+        available: Some(true),
+        embedding: vec![1.0, 0.5],
+    };
     let change = run.block_on(grpc.put_item(v1::PutItemRequest { item: Some(item.clone()) })).unwrap().into_inner();
-    assert_eq!(change, v1::ChangeResponse { accepted: 1, log_seq: 1 });
+    assert_eq!(change, v1::ChangeResponse { accepted: 1, log_seq: 1, refused: Vec::new() });
     let expected = json!({"adult": true, "genre": ["x", "y"], "price": 2.5, "title": "T"});
     assert_eq!(server.get("/v1/items/a").expect(200)["attributes"], expected);
     let id = || "a".to_owned();
     assert_eq!(run.block_on(grpc.get_item(v1::GetItemRequest { item_id: id() })).unwrap().into_inner(), item);
     let items = vec![v1::Item { item_id: "b".to_owned(), ..v1::Item::default() }; 2];
-    assert_eq!(run.block_on(grpc.put_items(v1::PutItemsRequest { items })).unwrap().into_inner().accepted, 2);
+    assert_eq!(
+        run.block_on(grpc.put_items(v1::PutItemsRequest { items, partial: false })).unwrap().into_inner().accepted,
+        2
+    );
     assert_eq!(
         run.block_on(grpc.delete_item(v1::DeleteItemRequest { item_id: id() })).unwrap().into_inner().accepted,
         1
@@ -226,7 +234,7 @@ fn the_catalogue_is_the_same_from_both_sides() {
     assert_eq!((status.code(), code_of(&status)), (Code::NotFound, "item_not_found"));
 
     let user = v1::User { user_id: "u".to_owned(), attributes };
-    run.block_on(grpc.put_users(v1::PutUsersRequest { users: vec![user.clone()] })).unwrap();
+    run.block_on(grpc.put_users(v1::PutUsersRequest { users: vec![user.clone()], partial: false })).unwrap();
     run.block_on(grpc.put_user(v1::PutUserRequest { user: Some(user.clone()) })).unwrap();
     let id = || "u".to_owned();
     assert_eq!(run.block_on(grpc.get_user(v1::GetUserRequest { user_id: id() })).unwrap().into_inner(), user);
@@ -242,13 +250,13 @@ fn an_erased_user_is_gone_for_both_sides() {
     let user = v1::User { user_id: "somebody".to_owned(), ..v1::User::default() };
     run.block_on(grpc.put_user(v1::PutUserRequest { user: Some(user) })).unwrap();
     let events = ["somebody", "another", "somebody"].map(|user| event(user, "a", "click")).to_vec();
-    run.block_on(grpc.ingest_events(v1::IngestEventsRequest { events })).unwrap();
+    run.block_on(grpc.ingest_events(v1::IngestEventsRequest { events, partial: false })).unwrap();
     let mut erase = || {
         let request = v1::DeleteUserRequest { user_id: "somebody".to_owned(), erase: true };
         run.block_on(grpc.delete_user(request)).unwrap().into_inner()
     };
-    assert_eq!(erase(), v1::ChangeResponse { accepted: 3, log_seq: 4 });
-    assert_eq!(erase(), v1::ChangeResponse { accepted: 0, log_seq: 4 });
+    assert_eq!(erase(), v1::ChangeResponse { accepted: 3, log_seq: 4, refused: Vec::new() });
+    assert_eq!(erase(), v1::ChangeResponse { accepted: 0, log_seq: 4, refused: Vec::new() });
     assert_eq!(server.get("/v1/users/somebody").problem(404).0, "user_not_found");
     let log = std::fs::read(server.store.dir().join("shortlist.db")).unwrap();
     assert!(!log.windows(8).any(|bytes| bytes == b"somebody"));
@@ -264,7 +272,10 @@ fn a_stream_becomes_durable_in_groups_and_is_counted_whole() {
         .collect();
     let stream = tokio_stream::iter(events);
     let response = server.runtime.block_on(grpc.stream_events(stream)).unwrap().into_inner();
-    assert_eq!(response, v1::IngestEventsResponse { accepted: 2_000, duplicates: 500, log_seq: 2_000 });
+    assert_eq!(
+        response,
+        v1::IngestEventsResponse { accepted: 2_000, duplicates: 500, log_seq: 2_000, refused: Vec::new() }
+    );
     let bad = (0..1_500).map(|i| event("u", if i == 1_234 { "" } else { "a" }, "view"));
     let status = server.runtime.block_on(grpc.stream_events(tokio_stream::iter(bad.collect::<Vec<_>>()))).unwrap_err();
     assert_eq!(status.message(), "events[1234].item_id: must not be empty");

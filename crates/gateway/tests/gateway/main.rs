@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // the allowance of clippy.toml covers only functions marked as tests
 
+mod access;
 mod bundle;
 mod catalog;
 mod errors;
@@ -11,5 +12,6 @@ mod openapi;
 mod operations;
 mod overload;
 mod questions;
+mod search_and_rank;
 mod stuck_stages;
 mod test_server;

@@ -34,7 +34,7 @@ fn every_described_operation_exists_and_every_reference_leads_somewhere() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 16);
+    assert_eq!(operations, 21);
     let mut references = Vec::new();
     collect_references(&description, &mut references);
     assert!(references.len() > 50);

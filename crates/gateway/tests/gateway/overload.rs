@@ -42,7 +42,7 @@ fn both_protocols_share_the_places() {
         });
         has_entered.recv_timeout(SOON).unwrap();
         let mut second = grpc.clone();
-        let request = v1::IngestEventsRequest { events: vec![event("v")] };
+        let request = v1::IngestEventsRequest { events: vec![event("v")], partial: false };
         // It may come while a question below has the last place: then it tries again.
         let waiting = server.runtime.spawn(async move {
             loop {
@@ -98,7 +98,7 @@ fn a_write_that_misses_its_deadline_says_so_and_keeps_its_place_until_it_is_done
 fn a_grpc_deadline_is_the_callers_not_the_transports() {
     let (server, _has_entered, _release) = gated(4);
     let mut grpc = server.grpc();
-    let mut request = tonic::Request::new(v1::IngestEventsRequest { events: vec![event("u")] });
+    let mut request = tonic::Request::new(v1::IngestEventsRequest { events: vec![event("u")], partial: false });
     request.metadata_mut().insert("grpc-timeout", "600m".parse().unwrap());
     let status = server.runtime.block_on(grpc.ingest_events(request)).unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
@@ -114,9 +114,9 @@ fn a_shutdown_answers_what_is_in_flight() {
         ureq::post(url).content_type("application/json").send(r#"{"user_id":"u","item_id":"a","event_type":"click"}"#)
     });
     has_entered.recv_timeout(SOON).unwrap();
-    let waiting = server
-        .runtime
-        .spawn(async move { grpc.ingest_events(v1::IngestEventsRequest { events: vec![event("v")] }).await });
+    let waiting = server.runtime.spawn(async move {
+        grpc.ingest_events(v1::IngestEventsRequest { events: vec![event("v")], partial: false }).await
+    });
     std::thread::sleep(Duration::from_millis(100));
     // A connection that never says anything does not hold the shutdown up.
     let _silent = std::net::TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use shortlist_features::FeatureState;
-use shortlist_gateway::{GatewayConfig, Parts, Service};
+use shortlist_gateway::{Access, Doors, GatewayConfig, Parts, Service};
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
 use shortlist_recommender::{DurableState, Recommender, Surfaces};
 use shortlist_store::{Apply, LogWriter, Store};
@@ -19,6 +19,7 @@ pub(crate) type BeforeApply = Box<dyn FnMut() + Send>;
 /// A gateway that serves a temporary store on a free port.
 pub(crate) struct TestServer {
     pub(crate) url: String,
+    admin_url: String,
     pub(crate) runtime: Runtime,
     pub(crate) recommender: Arc<Recommender>,
     pub(crate) store: Store,
@@ -26,7 +27,7 @@ pub(crate) struct TestServer {
     agent: ureq::Agent,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
-    _dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
 }
 
 /// What came back over REST.
@@ -48,12 +49,36 @@ impl TestServer {
     /// With a recommender that was changed.
     pub(crate) fn start_of(
         config: GatewayConfig,
+        before_apply: BeforeApply,
+        change: impl FnOnce(Recommender) -> Recommender,
+    ) -> Self {
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), config, Access::default(), before_apply, change)
+    }
+
+    /// With somebody at the door.
+    pub(crate) fn start_behind(access: Access) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(dir, GatewayConfig::default(), access, Box::new(|| ()), |recommender| recommender)
+    }
+
+    /// Stops, and serves the same store from its log.
+    pub(crate) fn restarted(self) -> Self {
+        let dir = Arc::clone(&self.dir);
+        drop(self);
+        Self::over(dir, GatewayConfig::default(), Access::default(), Box::new(|| ()), |recommender| recommender)
+    }
+
+    fn over(
+        dir: Arc<tempfile::TempDir>,
+        config: GatewayConfig,
+        access: Access,
         mut before_apply: BeforeApply,
         change: impl FnOnce(Recommender) -> Recommender,
     ) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let store = Store::open_or_create(dir.path()).unwrap();
-        let recommender = Recommender::new(FeatureState::new(Arc::default()), &Surfaces::default()).unwrap();
+        let state = DurableState::new(store.clone(), Arc::default());
+        let folded: FeatureState = state.restore(&mut |_| ()).unwrap();
+        let recommender = Recommender::new(folded, &Surfaces::default()).unwrap();
         let recommender = Arc::new(change(recommender));
         let applied_to = Arc::clone(&recommender);
         let apply: Apply = Box::new(move |records| {
@@ -61,24 +86,25 @@ impl TestServer {
             applied_to.apply(records).unwrap();
         });
         let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
-        let state = DurableState::new(store.clone(), Arc::default());
         let parts = Parts { recommender: Arc::clone(&recommender), writer, state: state.clone(), served: None };
         let service = Arc::new(Service::new(parts, &config).unwrap());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let bind = || runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let doors = Doors { api: bind(), admin: Some(bind()), access };
+        let url = |listener: &tokio::net::TcpListener| format!("http://{}", listener.local_addr().unwrap());
+        let (url, admin_url) = (url(&doors.api), doors.admin.as_ref().map(url).unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = runtime.spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            shortlist_gateway::serve(listener, service, metrics(), shutdown).await.unwrap();
+            shortlist_gateway::serve(doors, service, metrics(), shutdown).await.unwrap();
         });
         // A connection each: the server closes one whose body it did not read, and a pooled one may
         // learn that only with the next request.
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
         let agent = agent.build().into();
         let (stop, serving) = (Some(stop), Some(serving));
-        Self { url, runtime, recommender, store, state, agent, stop, serving, _dir: dir }
+        Self { url, admin_url, runtime, recommender, store, state, agent, stop, serving, dir }
     }
 
     /// With 30 items `i0`..`i29`, each wanted by a few users: `i0` by the most.
@@ -116,6 +142,10 @@ impl TestServer {
         self.send("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send("PATCH", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
     pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
         self.send("PUT", path, &[("content-type", "application/json")], body.to_string().as_bytes())
     }
@@ -126,6 +156,15 @@ impl TestServer {
             request = request.header(*name, *value);
         }
         self.agent.run(request.body(body).unwrap()).unwrap().into()
+    }
+
+    /// A question to the administrator's listener.
+    pub(crate) fn ask_admin(&self, method: &str, path: &str, key: Option<&str>) -> Reply {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.admin_url));
+        if let Some(key) = key {
+            request = request.header("authorization", key);
+        }
+        self.agent.run(request.body(()).unwrap()).unwrap().into()
     }
 
     /// A connection for gRPC.

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use shortlist_types::{Event, EventId, InvalidInput, Item, RequestId, Timestamp, User};
+use shortlist_types::{Embedding, Event, EventId, InvalidInput, Item, RequestId, Timestamp, User};
 
 use super::attribute_map::AttributeMap;
 use crate::collector::Row;
@@ -45,6 +45,7 @@ struct ItemRow<'a> {
     #[serde(default)]
     attributes: AttributeMap,
     available: Option<bool>,
+    embedding: Option<Embedding>,
     timestamp: Option<Timestamp>,
 }
 
@@ -93,6 +94,7 @@ pub(super) fn parse(line: &[u8], default: Kind, ids: &mut Ids) -> Result<Row, In
                 item_id: ids.item(&row.item_id)?,
                 attributes: row.attributes.parse("attributes")?,
                 available: row.available.unwrap_or(true),
+                embedding: row.embedding,
             };
             Ok(Row::Item(item, row.timestamp))
         }

@@ -63,7 +63,10 @@ fn item(fields: &[&str; 24], genres: &[Option<String>], ids: &mut Ids) -> Result
     }
     let attributes = [text("title", title), list("genre", names), release_year(released)?];
     let attributes = Attributes::parse(attributes.into_iter().flatten())?;
-    Ok(Row::Item(Item { item_id: ids.item(digits("item_id", id)?)?, attributes, available: true }, None))
+    Ok(Row::Item(
+        Item { item_id: ids.item(digits("item_id", id)?)?, attributes, available: true, embedding: None },
+        None,
+    ))
 }
 
 /// The year of `01-Jan-1995`; one film has no date.

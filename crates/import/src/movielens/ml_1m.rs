@@ -78,7 +78,10 @@ fn movie(fields: &[&str; 3], ids: &mut Ids) -> Result<Row, InvalidInput> {
     let genres = genres.split('|').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let attributes = [text("title", title), list("genre", genres), release_year(title)];
     let attributes = Attributes::parse(attributes.into_iter().flatten())?;
-    Ok(Row::Item(Item { item_id: ids.item(digits("movie_id", id)?)?, attributes, available: true }, None))
+    Ok(Row::Item(
+        Item { item_id: ids.item(digits("movie_id", id)?)?, attributes, available: true, embedding: None },
+        None,
+    ))
 }
 
 /// The year at the end of `Toy Story (1995)`, if there is one.

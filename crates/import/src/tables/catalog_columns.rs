@@ -36,7 +36,7 @@ impl Columns for ItemColumns {
         let item_id = ids.item(cells[self.item_id])?;
         let attributes = attributes(&self.attributes, cells, "attributes")?;
         let time = optional(cells, self.timestamp).map(timestamp).transpose()?;
-        Ok(Row::Item(Item { item_id, attributes, available }, time))
+        Ok(Row::Item(Item { item_id, attributes, available, embedding: None }, time))
     }
 }
 

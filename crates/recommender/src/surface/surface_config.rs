@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use shortlist_types::InvalidInput;
-use shortlist_types::limits::{DEADLINE_MS_MAX, DEADLINE_MS_MIN};
+use shortlist_types::limits::{DEADLINE_MS_MAX, DEADLINE_MS_MIN, GIVEN_MAX};
 
 use super::source_config::check_sources;
 use super::{FilterConfig, SourceConfig, SourceKind, ValueModel};
@@ -115,6 +115,17 @@ impl SurfaceConfig {
             candidates_max: 200,
             sources: sources.map(|(kind, share)| (kind, SourceConfig::of(share))).into(),
             rank_by: RankBy::Retrieval,
+            ..Self::home()
+        }
+    }
+
+    /// Candidates that the caller brings, in order: whatever of them may be recommended, seen or not.
+    pub fn rank() -> Self {
+        Self {
+            candidates_max: GIVEN_MAX,
+            candidates_share: 1.0,
+            sources: [(SourceKind::Given, SourceConfig::of(1.0))].into(),
+            filters: FilterConfig { seen: false, ..FilterConfig::default() },
             ..Self::home()
         }
     }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SurfaceConfig;
 use super::surface_config::Changes;
-use crate::{DEFAULT_SURFACE, SIMILAR_ITEMS_SURFACE};
+use crate::{DEFAULT_SURFACE, RANK_SURFACE, SIMILAR_ITEMS_SURFACE};
 
 /// Most surfaces of a configuration.
 const SURFACES_MAX: usize = 64;
 
-/// `[surfaces]`: all surfaces by name; `home` and `similar-items` are always there.
+/// `[surfaces]`: all surfaces by name; `home`, `similar-items` and `rank` are always there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Surfaces(BTreeMap<String, SurfaceConfig>);
@@ -23,9 +23,12 @@ impl Default for Surfaces {
 }
 
 fn shipped() -> BTreeMap<String, SurfaceConfig> {
-    [(DEFAULT_SURFACE, SurfaceConfig::home()), (SIMILAR_ITEMS_SURFACE, SurfaceConfig::similar_items())]
-        .map(|(name, config)| (name.to_owned(), config))
-        .into()
+    let all = [
+        (DEFAULT_SURFACE, SurfaceConfig::home()),
+        (SIMILAR_ITEMS_SURFACE, SurfaceConfig::similar_items()),
+        (RANK_SURFACE, SurfaceConfig::rank()),
+    ];
+    all.map(|(name, config)| (name.to_owned(), config)).into()
 }
 
 impl Surfaces {

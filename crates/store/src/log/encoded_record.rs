@@ -1,11 +1,12 @@
 use serde::{Deserialize, Serialize};
-use shortlist_types::{InvalidInput, Item, ItemId, LogRecord, Timestamp, User, UserId};
+use shortlist_types::{InvalidInput, Item, ItemId, ItemPatch, LogRecord, Timestamp, User, UserId};
 
 use crate::limits::RECORD_BYTES_MAX;
 use crate::log::event_hash::EventHash;
 
 const EVENT: &str = "event";
 const ITEM_PUT: &str = "item_put";
+const ITEM_PATCH: &str = "item_patch";
 const ITEM_DELETE: &str = "item_delete";
 const USER_PUT: &str = "user_put";
 const USER_DELETE: &str = "user_delete";
@@ -45,6 +46,13 @@ struct Erased {
 struct ItemPut<I> {
     timestamp: Timestamp,
     item: I,
+}
+
+/// Payload of `item_patch`, likewise.
+#[derive(Serialize, Deserialize)]
+struct Patched<P> {
+    timestamp: Timestamp,
+    patch: P,
 }
 
 /// Payload of `item_delete`.
@@ -93,6 +101,9 @@ impl EncodedRecord {
             LogRecord::ItemPut { timestamp, item } => {
                 (ITEM_PUT, None, serde_json::to_string(&ItemPut { timestamp: *timestamp, item }))
             }
+            LogRecord::ItemPatch { timestamp, patch } => {
+                (ITEM_PATCH, None, serde_json::to_string(&Patched { timestamp: *timestamp, patch }))
+            }
             LogRecord::ItemDelete { timestamp, item_id } => {
                 let content = ItemDelete { timestamp: *timestamp, item_id: item_id.clone() };
                 (ITEM_DELETE, None, serde_json::to_string(&content))
@@ -126,6 +137,10 @@ impl EncodedRecord {
             ITEM_PUT => {
                 let ItemPut::<Item> { timestamp, item } = serde_json::from_slice(payload).ok()?;
                 LogRecord::ItemPut { timestamp, item }
+            }
+            ITEM_PATCH => {
+                let Patched::<ItemPatch> { timestamp, patch } = serde_json::from_slice(payload).ok()?;
+                LogRecord::ItemPatch { timestamp, patch }
             }
             ITEM_DELETE => {
                 let ItemDelete { timestamp, item_id } = serde_json::from_slice(payload).ok()?;

@@ -131,7 +131,10 @@ fn bury(log: &Transaction<'_>, Erasure { log_seq, new_user }: Erasure) -> Result
         LogRecord::Event(event) => Some(event.item_id),
         LogRecord::UserPut { .. } | LogRecord::UserDelete { .. } => None,
         // About no user, or erased before.
-        LogRecord::ItemPut { .. } | LogRecord::ItemDelete { .. } | LogRecord::Erased { .. } => return Ok(()),
+        LogRecord::ItemPut { .. }
+        | LogRecord::ItemPatch { .. }
+        | LogRecord::ItemDelete { .. }
+        | LogRecord::Erased { .. } => return Ok(()),
     };
     let tombstone = LogRecord::Erased { timestamp, item_id, new_user };
     let EncodedRecord { kind, payload, .. } = EncodedRecord::encode_in_place_of(&tombstone, Some(checked.next.chain))?;

@@ -43,7 +43,8 @@ impl<'a> ServedWorld<'a> {
         };
         progress.begin("folding the training pairs", Some(benchmark.train.len() as u64));
         for item_id in &benchmark.items {
-            let item = Item { item_id: item_id.clone(), attributes: Attributes::default(), available: true };
+            let item =
+                Item { item_id: item_id.clone(), attributes: Attributes::default(), available: true, embedding: None };
             apply(&LogRecord::ItemPut { timestamp: Timestamp::EPOCH, item })?;
         }
         let begin = Timestamp::EPOCH.plus_seconds(AFTER_CATALOGUE);

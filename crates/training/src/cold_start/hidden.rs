@@ -43,6 +43,7 @@ impl Hidden {
                 self.items.contains_key(&event.item_id) || self.users.contains_key(&event.user_id)
             }
             LogRecord::ItemPut { item, .. } => self.items.contains_key(&item.item_id),
+            LogRecord::ItemPatch { patch, .. } => self.items.contains_key(&patch.item_id),
             LogRecord::ItemDelete { item_id, .. } => self.items.contains_key(item_id),
             LogRecord::UserPut { .. } | LogRecord::UserDelete { .. } | LogRecord::Erased { .. } => false,
         }
@@ -52,7 +53,7 @@ impl Hidden {
     pub(crate) fn puts(&self, all: &FeatureState, now: Timestamp) -> Vec<LogRecord> {
         let put = |(item_id, number): (&ItemId, &ItemIdx)| {
             let attributes = all.catalog().get(*number)?.attributes.clone();
-            let item = Item { item_id: item_id.clone(), attributes, available: true };
+            let item = Item { item_id: item_id.clone(), attributes, available: true, embedding: None };
             Some(LogRecord::ItemPut { timestamp: now, item })
         };
         self.items.iter().filter_map(put).collect()

@@ -1,0 +1,126 @@
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::limits::{
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE,
+    STREAMS_MAX,
+};
+
+/// The connections of one listener.
+pub(crate) struct Connections {
+    listener: TcpListener,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    max: usize,
+    open: JoinSet<()>,
+    stopped: watch::Receiver<()>,
+}
+
+impl Connections {
+    /// At most `max` at once; they end when `stopped` changes.
+    pub(crate) fn new(
+        listener: TcpListener,
+        router: Router,
+        tls: Option<TlsAcceptor>,
+        max: usize,
+        stopped: watch::Receiver<()>,
+    ) -> Self {
+        Self { listener, router, tls, max, open: JoinSet::new(), stopped }
+    }
+
+    /// Takes the next connection, or sees one end. May be left and called again.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            accepted = self.listener.accept(), if self.open.len() < self.max => match accepted {
+                Ok((stream, _)) => {
+                    let (router, tls, stopped) = (self.router.clone(), self.tls.clone(), self.stopped.clone());
+                    self.open.spawn(serve_stream(stream, router, tls, stopped));
+                }
+                Err(error) => {
+                    // Such as no free file descriptor: that passes, and the server must outlive it.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = self.open.join_next() => {}
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Takes no more, and waits for the answers that run.
+    pub(crate) async fn drain(self) {
+        let Self { listener, mut open, .. } = self;
+        drop(listener);
+        tracing::info!(open = open.len(), "shutting down");
+        let drained = timeout(SHUTDOWN_GRACE, async { while open.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!(open = open.len(), "connections were cut at the end of the grace period");
+            open.shutdown().await;
+        }
+    }
+}
+
+/// One connection, from its first byte to its end, or until the answers that run at shutdown are sent.
+async fn serve_stream(stream: TcpStream, router: Router, tls: Option<TlsAcceptor>, mut stopped: watch::Receiver<()>) {
+    // Answers are small and wait for nothing.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "the connection keeps Nagle's delay");
+    }
+    // The builder finds out the protocol before its own timeouts begin.
+    let mut first = [0];
+    tokio::select! {
+        peeked = timeout(HEADER_READ_TIMEOUT, stream.peek(&mut first)) => match peeked {
+            Ok(Ok(1..)) => {}
+            _ => return,
+        },
+        _ = stopped.changed() => return,
+    }
+    let Some(tls) = tls else { return serve(stream, router, stopped).await };
+    match timeout(HEADER_READ_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, router, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a connection spoke no TLS that we speak"),
+        Err(_) => tracing::debug!("a connection did not finish its handshake in time"),
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+) {
+    let builder = connection_builder();
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+fn connection_builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    // Without a timer the timeout has no effect.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX);
+    builder
+}
