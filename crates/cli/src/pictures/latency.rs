@@ -27,7 +27,7 @@ pub(crate) fn latency_svg(title: &str, load: &Load) -> String {
     let course = Panel { top: TOP + PANEL, across: seconds, up: nice(worst) };
 
     let mut picture = Document::new()
-        .set("viewBox", (0, 0, LEFT + WIDTH + 24.0, TOP + 2.0 * PANEL))
+        .set("viewBox", (0, 0, LEFT + WIDTH + 40.0, TOP + 2.0 * PANEL))
         .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "white"))
         .add(text(title, LEFT + WIDTH / 2.0, 22.0, "middle").set("font-size", 14));
     let nines = ["0", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"];
