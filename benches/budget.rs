@@ -9,10 +9,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
 
-#[allow(dead_code, reason = "every benchmark uses its part of the clients")]
-mod client;
-#[allow(dead_code, reason = "every benchmark uses its part of the load")]
-mod load;
+#[allow(dead_code, reason = "every benchmark uses its part of the server")]
+mod server;
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]
 mod world;
 
@@ -21,9 +19,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
+use shortlist_load::{Asks, Driver, Kind, Manners, Schedule, Tally, Traffic};
 
-use crate::load::{Driver, Kind, Manners, Server, Tally, Traffic, plan};
-use crate::world::{SEED, Size, World, is_smoke};
+use crate::server::Server;
+use crate::world::{K, SEED, Size, World, is_smoke};
 
 /// The promise: 99 of 100 answers in this many milliseconds.
 const P99_MS_MAX: f64 = 100.0;
@@ -34,6 +33,8 @@ const RATE_DEFAULT: f64 = 200.0;
 /// Events per second beside them.
 const EVENTS_PER_SECOND: f64 = 20.0;
 const SECONDS_DEFAULT: f64 = 20.0;
+/// The rest of the machine is the server's.
+const DRIVER_THREADS: usize = 1;
 /// Driven before, and not counted.
 const WARM_UP: Duration = Duration::from_secs(2);
 
@@ -70,16 +71,17 @@ fn main() -> anyhow::Result<ExitCode> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     World::make(size)?.into_store(folder.path())?;
 
-    let driver = Driver::new()?;
+    let driver = Driver::new(DRIVER_THREADS)?;
     let server = Server::start(folder.path(), &driver, None)?;
     println!("{} items, {} users; driver and server share {} cores", size.items, size.users, available_parallelism()?);
     let mut broken = Vec::new();
     for rate in &args.rate {
-        let rates = [(Kind::Rest, *rate), (Kind::Grpc, *rate), (Kind::Event, EVENTS_PER_SECOND)];
+        let rates = [(Kind::RestRecommend, *rate), (Kind::GrpcRecommend, *rate), (Kind::RestEvent, EVENTS_PER_SECOND)];
         let duration = warm_up + Duration::try_from_secs_f64(args.seconds)?;
-        let planned = plan(&rates, duration, (size.users, size.items), SEED)?;
-        let tallies =
-            driver.run(&Traffic { address: server.address, planned, warm_up, manners: Manners::default() })?;
+        let schedule = Schedule::new(&rates, duration, (size.users, size.items), SEED)?;
+        let (target, asks) = (server.address.into(), Asks::full_lists(K));
+        let traffic = Traffic { target, schedule, warm_up, manners: Manners::default(), asks };
+        let tallies = driver.run(&traffic, &mut |_| ())?.kinds;
         println!(
             "\nopen loop for {} s: {rate}/s REST + {rate}/s gRPC + {EVENTS_PER_SECOND}/s events; server at {} MiB\n",
             args.seconds,
@@ -122,7 +124,7 @@ fn violations(tallies: &[(Kind, Tally)]) -> Vec<String> {
     for (kind, tally) in tallies {
         let name = kind.name();
         let p99 = tally.percentile_ms(99.0);
-        if *kind != Kind::Event && p99 > P99_MS_MAX {
+        if !kind.is_write() && p99 > P99_MS_MAX {
             broken.push(format!("{name}: p99 is {p99:.1} ms, more than {P99_MS_MAX} ms"));
         }
         if tally.refused + tally.failed > 0 {

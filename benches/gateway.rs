@@ -4,8 +4,6 @@
 #![allow(clippy::print_stderr, reason = "results of the setup")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark whose subject fails has to stop")]
 
-#[allow(dead_code, reason = "every benchmark uses its part of the clients")]
-mod client;
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]
 mod world;
 
@@ -14,13 +12,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use criterion::Criterion;
+use hyper::StatusCode;
+use serde_json::json;
+use shortlist_client::{Client, RecommendRequest};
 use shortlist_gateway::{GatewayConfig, Parts, Service};
+use shortlist_load::RestConnection;
 use shortlist_recommender::{Bundle, DurableState, Recommender, Surfaces};
 use shortlist_store::{LogWriter, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::client::{GrpcConnection, Outcome, RestConnection};
 use crate::world::{K, Size, World, user_id};
 
 /// Submissions that may wait for the log, as in `serve`; this benchmark writes nothing.
@@ -34,28 +35,28 @@ fn main() -> anyhow::Result<()> {
     let server = Server::start(Recommender::new(state, &Surfaces::default())?, &world.into_store(folder.path())?)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut rest = runtime.block_on(RestConnection::open(server.address))?;
-    let mut grpc = runtime.block_on(GrpcConnection::open(server.address))?;
+    let mut rest = runtime.block_on(RestConnection::open_at(server.address))?;
+    let grpc = runtime.block_on(Client::connect(format!("http://{}", server.address)))?;
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("gateway");
     let mut next = users.iter().cycle();
     group.bench_function("rest", |bencher| {
-        bencher.iter(|| check(runtime.block_on(rest.recommend(next.next().unwrap().as_str(), K))));
+        bencher.iter(|| {
+            let body = json!({ "user_id": next.next().unwrap(), "k": K });
+            let response = runtime.block_on(rest.post("/v1/recommend", &body, None)).unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{response:?}");
+        });
     });
     group.bench_function("grpc", |bencher| {
-        bencher.iter(|| check(runtime.block_on(grpc.recommend(next.next().unwrap().as_str(), K))));
+        bencher.iter(|| {
+            let request = RecommendRequest::for_user(next.next().unwrap().as_str(), K);
+            runtime.block_on(grpc.recommend(request)).unwrap()
+        });
     });
     group.finish();
     criterion.final_summary();
     drop((rest, grpc, runtime));
     server.stop()
-}
-
-fn check(outcome: anyhow::Result<Outcome>) {
-    match outcome.unwrap() {
-        Outcome::Ok | Outcome::Degraded => {}
-        other => panic!("a request was not answered: {other:?}"),
-    }
 }
 
 /// The gateway on threads of its own.

@@ -6,10 +6,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
 
-#[allow(dead_code, reason = "every benchmark uses its part of the clients")]
-mod client;
-#[allow(dead_code, reason = "every benchmark uses its part of the load")]
-mod load;
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]
 mod world;
 
@@ -25,13 +21,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use hdrhistogram::Histogram;
+use serde_json::json;
+use shortlist_client::Client;
+use shortlist_load::{Asks, Driver, Kind, Manners, RestConnection, Schedule, Traffic};
 use shortlist_recommender::DurableState;
 use shortlist_store::Store;
 use shortlist_types::{Attributes, Event, EventId, EventTypes, ItemId, LogRecord, LogSeq, Timestamp, UserId};
 
-use crate::client::{GrpcConnection, Outcome, RestConnection};
-use crate::load::{Driver, Kind, Manners, Traffic, plan};
-use crate::world::{SEED, is_smoke};
+use crate::world::{K, SEED, is_smoke};
 
 /// REST connections that each send one event after the other.
 const REST_CONNECTIONS: usize = 64;
@@ -39,6 +36,8 @@ const REST_CONNECTIONS: usize = 64;
 const GRPC_STREAMS: usize = 64;
 const GRPC_CONNECTIONS: usize = 4;
 const BATCH: usize = 100;
+/// The rest of the machine is the server's.
+const DRIVER_THREADS: usize = 1;
 const USERS: u64 = 100_000;
 const ITEMS: u64 = 100_000;
 /// Records that a restart replays after its checkpoint: most of what a server lets come together.
@@ -105,14 +104,15 @@ fn folder() -> anyhow::Result<tempfile::TempDir> {
 
 fn ingest(duration: Duration, rate: Option<f64>) -> anyhow::Result<()> {
     let folder = folder()?;
-    let driver = Driver::new()?;
+    let driver = Driver::new(DRIVER_THREADS)?;
     let server = Server::start(&folder.path().join("store"), &driver)?;
     let address = server.address;
     let streamed = driver.block_on(closed_loop(GRPC_STREAMS, duration, move |number, sent: Arc<Sent>| async move {
-        let mut connection = sent.grpc(address, number % GRPC_CONNECTIONS).await?;
+        let client = sent.grpc(address, number % GRPC_CONNECTIONS).await?;
         while sent.goes_on() {
             let (first, events) = sent.take(BATCH as u64);
-            let accepted = connection.stream(first, BATCH).await?;
+            let clicks: Vec<_> = (first..).take(BATCH).map(click).collect();
+            let accepted = client.stream(tokio_stream::iter(clicks)).await?.accepted;
             ensure!(accepted == events, "{accepted} of {events} events were taken");
             sent.acknowledge(events);
         }
@@ -120,13 +120,14 @@ fn ingest(duration: Duration, rate: Option<f64>) -> anyhow::Result<()> {
     }))?;
     told("gRPC, streams of 100 events, 64 at once: durable events/s", &format!("{streamed:.0}"));
     let single = driver.block_on(closed_loop(REST_CONNECTIONS, duration, move |_, sent: Arc<Sent>| async move {
-        let mut connection = RestConnection::open(address).await?;
+        let mut connection = RestConnection::open_at(address).await?;
         while sent.goes_on() {
             let (n, events) = sent.take(1);
-            match connection.click(&format!("user-{}", n % USERS), &format!("item-{}", n % ITEMS)).await? {
-                Outcome::Ok => sent.acknowledge(events),
-                other => bail!("an event was not taken: {other:?}"),
-            }
+            let (user, item) = (format!("user-{}", n % USERS), format!("item-{}", n % ITEMS));
+            let click = json!({ "user_id": user, "item_id": item, "event_type": "click" });
+            let response = connection.post("/v1/events", &click, None).await?;
+            ensure!(response.status() == hyper::StatusCode::OK, "an event was not taken: {response:?}");
+            sent.acknowledge(events);
         }
         Ok(())
     }))?;
@@ -144,11 +145,10 @@ fn acknowledgement(
 ) -> anyhow::Result<()> {
     let mut syncs = bare_syncs(folder, duration / 4)?;
     let warm_up = duration / 5;
-    let planned = plan(&[(Kind::Event, rate)], warm_up + duration, (10_000, 10_000), SEED)?;
-    let tallies = driver.run(&Traffic { address: server.address, planned, warm_up, manners: Manners::default() })?;
+    let schedule = Schedule::new(&[(Kind::RestEvent, rate)], warm_up + duration, (10_000, 10_000), SEED)?;
+    let (target, asks, manners) = (server.address.into(), Asks::full_lists(K), Manners::default());
+    let tally = driver.run(&Traffic { target, schedule, warm_up, manners, asks }, &mut |_| ())?.whole();
     syncs.add(bare_syncs(folder, duration / 4)?)?;
-    let tally = tallies.iter().find(|(kind, _)| *kind == Kind::Event).map(|(_, tally)| tally);
-    let tally = tally.context("no events were sent")?;
     ensure!(
         tally.refused + tally.failed == 0,
         "{} refused, {} failed: {:?}",
@@ -179,12 +179,19 @@ fn bare_syncs(folder: &Path, duration: Duration) -> anyhow::Result<Histogram<u64
     Ok(times)
 }
 
+/// A click under an id of its own, as it is sent.
+fn click(n: u64) -> shortlist_client::Event {
+    let drawn = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (user, item) = (format!("user-{}", drawn % USERS), format!("item-{}", drawn / USERS % ITEMS));
+    shortlist_client::Event::new(user, item, "click").with_id(format!("{drawn:016x}-{n:08x}"))
+}
+
 /// What all clients of one measurement share.
 struct Sent {
     next: AtomicU64,
     acknowledged: AtomicU64,
     ends: Instant,
-    grpc: tokio::sync::Mutex<Vec<Option<GrpcConnection>>>,
+    grpc: tokio::sync::Mutex<Vec<Option<Client>>>,
 }
 
 impl Sent {
@@ -201,10 +208,10 @@ impl Sent {
         self.acknowledged.fetch_add(events, Ordering::Relaxed);
     }
 
-    async fn grpc(&self, address: SocketAddr, number: usize) -> anyhow::Result<GrpcConnection> {
+    async fn grpc(&self, address: SocketAddr, number: usize) -> anyhow::Result<Client> {
         let mut all = self.grpc.lock().await;
         if all[number].is_none() {
-            all[number] = Some(GrpcConnection::open(address).await?);
+            all[number] = Some(Client::connect(format!("http://{address}")).await?);
         }
         all[number].clone().context("it was opened")
     }
@@ -277,7 +284,7 @@ fn restart(events: u64) -> anyhow::Result<()> {
     let made = state.hold_checkpoints().make(LogSeq(events - TAIL.min(events / 2)), &|| false)?;
     let mib = made.bytes as f64 / (1024.0 * 1024.0);
     told("its checkpoint, made from the whole log", &format!("{mib:.0} MiB, {:.1} s", began.elapsed().as_secs_f64()));
-    let driver = Driver::new()?;
+    let driver = Driver::new(DRIVER_THREADS)?;
     let mut times = Vec::new();
     for _ in 0..RESTARTS {
         let began = Instant::now();
@@ -340,7 +347,7 @@ impl Server {
 }
 
 async fn is_ready(address: SocketAddr) -> bool {
-    let ready = async { RestConnection::open(address).await?.get("/readyz").await };
+    let ready = async { RestConnection::open_at(address).await?.get("/readyz").await };
     ready.await.is_ok_and(|response| response.status() == hyper::StatusCode::OK)
 }
 

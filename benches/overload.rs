@@ -6,10 +6,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
 
-#[allow(dead_code, reason = "every benchmark uses its part of the clients")]
-mod client;
-#[allow(dead_code, reason = "every benchmark uses its part of the load")]
-mod load;
+#[allow(dead_code, reason = "every benchmark uses its part of the server")]
+mod server;
 #[allow(dead_code, reason = "every benchmark uses its part of the world")]
 mod world;
 
@@ -19,11 +17,12 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Parser;
+use shortlist_load::{Asks, Driver, Kind, Manners, Protocol, Schedule, Tally, Traffic};
 use shortlist_ranking::Precision;
 use shortlist_store::{Store, StoreError};
 
-use crate::load::{Driver, Kind, Manners, Pinned, Server, Tally, Traffic, plan};
-use crate::world::{RankerKind, SEED, Size, World, is_smoke};
+use crate::server::{Pinned, Server};
+use crate::world::{K, RankerKind, SEED, Size, World, is_smoke};
 
 /// The promise: 99 of 100 answers in this many milliseconds.
 const P99_MS_MAX: f64 = 100.0;
@@ -33,6 +32,8 @@ const STEP: f64 = 1.15;
 const HALVINGS: usize = 2;
 /// Share of the requests that may be degraded, refused or failed at capacity.
 const DISTURBED_MAX: f64 = 0.01;
+/// The driver has a core of its own.
+const DRIVER_THREADS: usize = 1;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Drives the real service beyond what it can do.
@@ -120,21 +121,17 @@ impl Loader {
     fn phase(&self, rate: f64, seconds: f64) -> anyhow::Result<Phase> {
         let mut rates = vec![(self.kind, rate)];
         if self.events > 0.0 {
-            rates.push((Kind::Event, self.events));
+            rates.push((Kind::RestEvent, self.events));
         }
         let duration = WARM_UP + Duration::try_from_secs_f64(seconds)?;
-        let planned = plan(&rates, duration, (self.size.users, self.size.items), SEED)?;
+        let schedule = Schedule::new(&rates, duration, (self.size.users, self.size.items), SEED)?;
         let cpu = || self.server.as_ref().and_then(Server::cpu).unwrap_or_default();
         let before = cpu();
-        let tallies = self.driver.run(&Traffic {
-            address: self.address,
-            planned,
-            warm_up: WARM_UP,
-            manners: Manners::default(),
-        })?;
+        let (target, asks) = (self.address.into(), Asks::full_lists(K));
+        let traffic = Traffic { target, schedule, warm_up: WARM_UP, manners: Manners::default(), asks };
+        let load = self.driver.run(&traffic, &mut |_| ())?;
         let cpu = cpu() - before;
-        let tally = tallies.into_iter().find_map(|(kind, tally)| (kind == self.kind).then_some(tally));
-        let tally = tally.ok_or_else(|| anyhow::anyhow!("nothing was counted"))?;
+        let tally = load.of(self.kind);
         ensure!(tally.sent > 0, "nothing was sent");
         let memory_mib = self.server.as_ref().and_then(Server::memory_mib).unwrap_or(0);
         Ok(Phase { rate, seconds, tally, cpu, memory_mib })
@@ -181,8 +178,8 @@ fn main() -> anyhow::Result<()> {
     let seconds = if is_smoke() { 1.0 } else { args.seconds };
     let size = Size::choose(args.items)?;
     let pinned = Pinned::to_first_core();
-    let driver = Driver::new()?;
-    let kind = if args.protocol == "grpc" { Kind::Grpc } else { Kind::Rest };
+    let driver = Driver::new(DRIVER_THREADS)?;
+    let kind = Kind::recommend(if args.protocol == "grpc" { Protocol::Grpc } else { Protocol::Rest });
     let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let (address, server) = match args.address {
         Some(address) => (address, None),

@@ -76,7 +76,7 @@ fn tell_stages(requests: &[Request], answer: impl Fn(&Request) -> Answer) -> any
     let mut stages: Vec<(StageName, Duration)> = Vec::new();
     for request in requests {
         let sample = answer(request);
-        ensure!(sample.items.len() == K, "expected {K} items, got {}", sample.items.len());
+        ensure!(sample.items.len() == K as usize, "expected {K} items, got {}", sample.items.len());
         for timing in sample.timings {
             match stages.iter_mut().find(|(stage, _)| *stage == timing.stage) {
                 Some((_, total)) => *total += timing.elapsed,

@@ -31,7 +31,7 @@ const EFFORT: usize = 3_200;
 fn main() -> anyhow::Result<()> {
     let world = World::make(Size::choose(None)?)?;
     let pipeline = Pipeline::default();
-    let candidates = pipeline.config().candidates(world.size.items, K);
+    let candidates = pipeline.config().candidates(world.size.items, K as usize);
     let mut scratch = Scratch::default();
     // Walking the first stage gives each user's vector and filters as a request has them.
     let mut retrieved = Vec::new();

@@ -19,6 +19,7 @@ fn usage_errors_exit_2_and_help_exits_0() {
         &["recommend", "--help"],
         &["evaluate", "store", "--help"],
         &["evaluate", "retrieval", "--help"],
+        &["loadtest", "--help"],
         &["registry", "promote", "--help"],
         &["config", "--help"],
         &["--version"],

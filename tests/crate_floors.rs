@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The floor of every crate; ARCHITECTURE.md draws them.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 17] = [
     ("shortlist-proto", 0),
     ("shortlist-types", 0),
     ("shortlist-faulty-disk", 0),
+    ("shortlist-client", 1),
     ("shortlist-evaluation", 1),
     ("shortlist-simulator", 1),
     ("shortlist-embedding", 1),
     ("shortlist-features", 1),
     ("shortlist-retrieval", 1),
     ("shortlist-ranking", 1),
+    ("shortlist-load", 2),
     ("shortlist-store", 2),
     ("shortlist-import", 3),
     ("shortlist-recommender", 3),
@@ -28,11 +30,11 @@ const FLOORS: [(&str, u8); 15] = [
 /// Dependencies that only these crates may name.
 const ONLY_IN: [(&str, &[&str]); 6] = [
     ("axum", &["shortlist-gateway"]),
-    ("tonic", &["shortlist-gateway", "shortlist-proto"]),
-    ("hyper", &["shortlist-gateway"]),
+    ("tonic", &["shortlist-gateway", "shortlist-proto", "shortlist-client"]),
+    ("hyper", &["shortlist-gateway", "shortlist-load"]),
     ("rusqlite", &["shortlist-store", "shortlist-faulty-disk"]),
     ("hnsw_rs", &["shortlist-retrieval"]),
-    ("tokio", &["shortlist-gateway", "shortlist"]),
+    ("tokio", &["shortlist-gateway", "shortlist-client", "shortlist-load", "shortlist"]),
 ];
 
 /// Crates that may be unsafe: for SIMD and memory maps, and for a file system below SQLite.

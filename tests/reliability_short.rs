@@ -3,12 +3,10 @@
 #![allow(dead_code, unreachable_pub)] // the two forms use a part each
 #![allow(clippy::print_stdout, clippy::print_stderr)] // what was shown
 
-#[path = "../benches/client/mod.rs"]
-mod client;
 mod harness;
-#[path = "../benches/load/mod.rs"]
-mod load;
 mod reliability;
+#[path = "../benches/server/mod.rs"]
+mod server;
 #[path = "../benches/world/mod.rs"]
 mod world;
 

@@ -4,10 +4,11 @@
 mod harness;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use harness::{Server, folder, ids, imported_store, ok, ok_json, path};
 use serde_json::json;
-use shortlist_proto::v1;
+use shortlist_client::{Client, RecommendRequest};
 
 #[test]
 fn an_acknowledged_event_changes_the_next_list_and_both_protocols_agree() {
@@ -34,10 +35,8 @@ fn an_acknowledged_event_changes_the_next_list_and_both_protocols_agree() {
     assert_eq!(rest_status, 200);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let grpc = runtime.block_on(async {
-        let mut client =
-            v1::shortlist_service_client::ShortlistServiceClient::connect(server.url.clone()).await.unwrap();
-        let request = v1::RecommendRequest { user_id: Some("user-9".to_owned()), k: Some(15), ..Default::default() };
-        client.recommend(request).await.unwrap().into_inner()
+        let client = Client::builder(&server.url).deadline(Duration::from_secs(10)).connect().await.unwrap();
+        client.recommend(RecommendRequest::for_user("user-9", 15)).await.unwrap()
     });
     let grpc_ids: Vec<_> = grpc.items.iter().map(|item| item.item_id.clone()).collect();
     assert_eq!(grpc_ids, ids(&rest));

@@ -31,7 +31,7 @@ use self::users::SyntheticUser;
 /// Everything random follows from it.
 pub(crate) const SEED: u64 = 7;
 /// Items of an answer.
-pub(crate) const K: usize = 20;
+pub(crate) const K: u32 = 20;
 /// Items unless `SHORTLIST_BENCH_ITEMS` says otherwise.
 const ITEMS_DEFAULT: usize = 100_000;
 const USERS: usize = 2_000;
@@ -110,7 +110,7 @@ impl World {
 
     /// A question of user number `number`.
     pub(crate) fn request(&self, number: usize) -> anyhow::Result<Request> {
-        Ok(Request::of(user_id(number % self.size.users)?, K))
+        Ok(Request::of(user_id(number % self.size.users)?, K as usize))
     }
 
     /// The service's heart, in this process and without a store.

@@ -63,7 +63,7 @@ pub(crate) fn fit(
     let mut numbers = TrainingRows::new(RowSchema::of_numbers(models.features.names()).shared())?;
     let (mut scratch, mut buffer) = (Scratch::default(), FeatureScratch::default());
     for user in users.iter().take(USERS_MAX) {
-        let request = Request::of(user.id.clone(), K);
+        let request = Request::of(user.id.clone(), K as usize);
         let retrieved = pipeline.retrieve(state, Some(models), &request, now, &Unlimited, &mut scratch)?;
         retrieved.feature_rows(&[], &mut buffer);
         let of_candidates = buffer.rows.chunks_exact(models.features.width()).zip(&retrieved.candidates);

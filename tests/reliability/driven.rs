@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use shortlist_load::{Asks, Driver, Kind, Manners, RestConnection, Schedule, Tally, Traffic};
 use tempfile::TempDir;
 
 use super::{Form, SEED};
-use crate::client::RestConnection;
 use crate::harness::folder;
-use crate::load::{Driver, Kind, Manners, Pinned, Server, Tally, Traffic, plan};
-use crate::world::{Size, World};
+use crate::server::{Pinned, Server};
+use crate::world::{K, Size, World};
 
+/// The rest of the machine is the server's.
+const DRIVER_THREADS: usize = 1;
 pub const WARM_UP: Duration = Duration::from_millis(500);
 /// The promise: 99 of 100 answers in this many milliseconds.
 pub const DEADLINE_MS: f64 = 100.0;
@@ -32,7 +34,7 @@ impl Driven {
         std::fs::write(folder.path().join("shortlist.toml"), config).unwrap();
         // The short form shares the machine with other tests.
         let pinned = if form == Form::Full { Pinned::to_first_core() } else { None };
-        let driver = Driver::new().unwrap();
+        let driver = Driver::new(DRIVER_THREADS).unwrap();
         let server = Server::start(folder.path(), &driver, pinned.is_some().then_some(1)).unwrap();
         Self { driver, server, size, form, _folder: folder, _pinned: pinned }
     }
@@ -40,10 +42,11 @@ impl Driven {
     /// Asks at this rate, per second; nothing may fail, and whoever is refused is told when to come again.
     pub fn run(&self, rate: f64, seconds: f64, manners: Manners) -> Tally {
         let duration = WARM_UP + Duration::from_secs_f64(seconds);
-        let planned = plan(&[(Kind::Rest, rate)], duration, (self.size.users, self.size.items), SEED).unwrap();
-        let traffic = Traffic { address: self.server.address, planned, warm_up: WARM_UP, manners };
-        let tallies = self.driver.run(&traffic).unwrap();
-        let (_, tally) = tallies.into_iter().find(|(kind, _)| *kind == Kind::Rest).unwrap();
+        let rates = [(Kind::RestRecommend, rate)];
+        let schedule = Schedule::new(&rates, duration, (self.size.users, self.size.items), SEED).unwrap();
+        let (target, asks) = (self.server.address.into(), Asks::full_lists(K));
+        let tally = self.driver.run(&Traffic { target, schedule, warm_up: WARM_UP, manners, asks }, &mut |_| ());
+        let tally = tally.unwrap().whole();
         assert_eq!(tally.failed, 0, "at {rate:.0}/s: {:?}", tally.failures);
         tally
     }
@@ -69,7 +72,7 @@ impl Driven {
     /// One number of `/metrics`; 0 of what was never counted.
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.driver.block_on(async {
-            let response = RestConnection::open(self.server.address).await.unwrap().get("/metrics").await.unwrap();
+            let response = RestConnection::open_at(self.server.address).await.unwrap().get("/metrics").await.unwrap();
             String::from_utf8(response.into_body().to_vec()).unwrap()
         });
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

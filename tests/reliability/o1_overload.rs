@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Form;
 use super::driven::{DEADLINE_MS, Driven, WARM_UP, goodput};
-use crate::load::{Manners, Tally};
+use shortlist_load::{Manners, Tally};
 
 /// What a refusal may cost, in microseconds of processor time.
 const REFUSAL_MICROS_MAX: f64 = 25.0;

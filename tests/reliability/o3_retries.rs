@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Form;
 use super::driven::{Driven, goodput};
-use crate::load::Manners;
+use shortlist_load::Manners;
 
 pub fn check(form: Form) -> String {
     let driven = Driven::start(form, "");

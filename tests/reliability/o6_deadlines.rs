@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use serde_json::json;
-use shortlist_proto::v1;
-use tonic::Code;
+use shortlist_client::{Client, RecommendRequest};
+use shortlist_load::RestConnection;
 
 use super::Form;
 use super::driven::Driven;
-use crate::client::{GrpcConnection, RestConnection};
 
 const WAITS_MS: [u64; 6] = [1, 2, 5, 10, 20, 50];
 const GRACE: Duration = Duration::from_millis(5);
@@ -76,7 +75,7 @@ async fn ask_all(driven: &Driven, wait: Duration, requests: usize, counts: &mut 
 
 /// Whether the answer was degraded; none if the service said that it is late.
 async fn over_rest(address: std::net::SocketAddr, user: &str, wait: Duration) -> (Option<bool>, Duration) {
-    let mut connection = RestConnection::open(address).await.unwrap();
+    let mut connection = RestConnection::open_at(address).await.unwrap();
     let started = Instant::now();
     let response = connection.post("/v1/recommend", &json!({"user_id": user}), Some(wait)).await.unwrap();
     let took = started.elapsed();
@@ -93,18 +92,15 @@ async fn over_rest(address: std::net::SocketAddr, user: &str, wait: Duration) ->
 }
 
 async fn over_grpc(address: std::net::SocketAddr, user: &str, wait: Duration) -> (Option<bool>, Duration) {
-    let mut connection = GrpcConnection::open(address).await.unwrap();
-    let request = v1::RecommendRequest { user_id: Some(user.to_owned()), ..v1::RecommendRequest::default() };
-    let mut request = tonic::Request::new(request);
-    request.set_timeout(wait);
+    let client = Client::connect(format!("http://{address}")).await.unwrap().within(wait);
+    let request = RecommendRequest { user_id: Some(user.to_owned()), ..RecommendRequest::default() };
     let started = Instant::now();
-    let answer = connection.client().recommend(request).await;
+    let answer = client.recommend(request).await;
     let took = started.elapsed();
     match answer {
-        Ok(answer) => (Some(!answer.into_inner().degraded.is_empty()), took),
-        // The client's own clock says Cancelled.
-        Err(status) => {
-            assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status}");
+        Ok(answer) => (Some(!answer.degraded.is_empty()), took),
+        Err(error) => {
+            assert_eq!(error.code(), "deadline_exceeded", "{error}");
             (None, took)
         }
     }

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::Form;
 use super::driven::Driven;
-use crate::client::RestConnection;
-use crate::load::Manners;
+use shortlist_load::{Manners, RestConnection};
 
 const K: usize = 10;
 /// Share of the requests, in a hundred, that a burst may cost.
@@ -67,7 +66,7 @@ fn wait_for_full_effort(driven: &Driven) -> Duration {
 /// The lists of some users, as far as they were answered.
 fn lists(driven: &Driven) -> Vec<Option<HashSet<String>>> {
     driven.driver.block_on(async {
-        let mut connection = RestConnection::open(driven.server.address).await.unwrap();
+        let mut connection = RestConnection::open_at(driven.server.address).await.unwrap();
         let mut lists = Vec::new();
         for user in 0..USERS {
             let body = json!({"user_id": format!("user-{user}"), "k": K});

@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Form;
-use crate::client::RestConnection;
 use crate::harness::{Server, folder, imported_store};
 
 /// A head must come in this time, a body in the other.
@@ -58,7 +57,7 @@ pub fn check(form: Form) -> String {
 
 /// Seconds within which 99 of 100 questions on one connection are answered, one every ten milliseconds.
 async fn p99(server: &Server, asks: usize) -> f64 {
-    let mut connection = RestConnection::open(server.address.parse().unwrap()).await.unwrap();
+    let mut connection = shortlist_load::RestConnection::open_at(server.address.parse().unwrap()).await.unwrap();
     let mut took = Vec::with_capacity(asks);
     for i in 0..asks {
         let started = Instant::now();

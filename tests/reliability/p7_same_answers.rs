@@ -5,11 +5,11 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use shortlist_proto::v1;
+use shortlist_client::{Client, RecentEvent, RecommendRequest};
+use shortlist_load::RestConnection;
 use tokio::runtime::Runtime;
 
 use super::{Form, SEED};
-use crate::client::{GrpcConnection, RestConnection};
 use crate::harness::{Server, folder, imported_store, ok};
 
 /// Scores may move by this between two questions: features of time do.
@@ -154,13 +154,13 @@ impl Question {
         body
     }
 
-    fn message(&self) -> v1::RecommendRequest {
-        let recent = self.recent.iter().map(|(item, kind)| v1::RecentEvent {
+    fn message(&self) -> RecommendRequest {
+        let recent = self.recent.iter().map(|(item, kind)| RecentEvent {
             item_id: item.clone(),
             event_type: (*kind).to_owned(),
-            ..v1::RecentEvent::default()
+            ..RecentEvent::default()
         });
-        v1::RecommendRequest {
+        RecommendRequest {
             user_id: self.user.clone(),
             surface: self.surface.clone(),
             k: self.k,
@@ -170,20 +170,23 @@ impl Question {
             item_id: self.item.clone(),
             filter: self.filter.clone(),
             deadline_ms: Some(10_000),
-            ..v1::RecommendRequest::default()
+            ..RecommendRequest::default()
         }
     }
 }
 
 struct Asker {
     rest: RestConnection,
-    grpc: GrpcConnection,
+    grpc: Client,
 }
 
 impl Asker {
     async fn open(server: &Server) -> Self {
         let address = server.address.parse().unwrap();
-        Self { rest: RestConnection::open(address).await.unwrap(), grpc: GrpcConnection::open(address).await.unwrap() }
+        Self {
+            rest: RestConnection::open_at(address).await.unwrap(),
+            grpc: Client::connect(&server.url).await.unwrap(),
+        }
     }
 
     async fn both(&mut self, question: &Question) -> (Heard, Heard) {
@@ -199,9 +202,8 @@ impl Asker {
             }
         };
         let over_rest = Heard { items: items.collect(), rest };
-        let over_grpc = match self.grpc.client().recommend(question.message()).await {
+        let over_grpc = match self.grpc.recommend(question.message()).await {
             Ok(answer) => {
-                let answer = answer.into_inner();
                 let items = answer.items.iter().map(|item| (item.item_id.clone(), f64::from(item.score)));
                 let rest = json!({
                     "bundle": answer.bundle, "degraded": answer.degraded, "score_kind": answer.score_kind,
@@ -209,9 +211,9 @@ impl Asker {
                 });
                 Heard { items: items.collect(), rest }
             }
-            Err(status) => {
-                let code = status.metadata().get("shortlist-code").unwrap().to_str().unwrap();
-                Heard { items: Vec::new(), rest: json!({"code": code, "detail": status.message()}) }
+            Err(error) => {
+                let refusal = error.refusal().unwrap();
+                Heard { items: Vec::new(), rest: json!({"code": refusal.code, "detail": refusal.message}) }
             }
         };
         (over_rest, over_grpc)

@@ -79,11 +79,12 @@ fn timing(address: &str, key: &str, rounds: usize) -> (f64, f64) {
     let keys = [format!("{}_{zeros}", &key[..20]), format!("slk_{}_{zeros}", "0".repeat(16))];
     let mut took = [Vec::new(), Vec::new()];
     runtime.block_on(async {
-        let mut connection = crate::client::RestConnection::open(address.parse().unwrap()).await.unwrap();
+        let mut connection = shortlist_load::RestConnection::open_at(address.parse().unwrap()).await.unwrap();
         for round in 0..rounds {
             let which = round % 2;
             let started = Instant::now();
-            assert_eq!(connection.get_with_key("/v1/items", &keys[which]).await.unwrap().status(), 401);
+            connection.say_key(&keys[which]).unwrap();
+            assert_eq!(connection.get("/v1/items").await.unwrap().status(), 401);
             took[which].push(started.elapsed().as_secs_f64() * 1e6);
         }
     });

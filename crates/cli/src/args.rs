@@ -3,6 +3,7 @@ mod evaluate;
 mod experiment;
 mod features;
 mod keys;
+mod loadtest;
 mod store;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub(crate) use evaluate::{
 pub(crate) use experiment::{ExperimentAssignArgs, ExperimentCommand, ExperimentReportArgs};
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
 pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs};
+pub(crate) use loadtest::LoadtestArgs;
 pub(crate) use store::{
     ExportFormat, LogCommand, LogEraseArgs, LogExportArgs, LogSalvageArgs, LogVerifyArgs, StoreBackupArgs,
     StoreCommand, StoreInfoArgs, StoreRestoreArgs,
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     /// Build, measure and verify an index of vectors from a file, outside any store
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Send requests to a running server at a rate, and measure what becomes of them
+    Loadtest(LoadtestArgs),
     /// Check, export and mend the log
     #[command(subcommand)]
     Log(LogCommand),

@@ -1,10 +1,14 @@
 //! Pictures for reports, as SVG that any browser shows.
 
+mod latency;
+
 use shortlist_evaluation::{CalibrationBin, Interval};
 use shortlist_training::{ExperimentReport, ListReport, VariantReport};
 use svg::Document;
 use svg::node::element::path::Data;
 use svg::node::element::{Circle, Line, Path, Rectangle, Text};
+
+pub(crate) use latency::latency_svg;
 
 const SIZE: f64 = 360.0;
 const MARGIN: f64 = 48.0;

@@ -79,7 +79,7 @@ impl Endpoint {
             (&Method::GET, "/v1/users") => reads("list_users"),
             (&Method::DELETE, "/v1/users/{user_id}") => writes("delete_user"),
             // Whoever watches over the server asks these, and they say nothing of users or items.
-            (&Method::GET, "/healthz" | "/readyz" | "/openapi.json" | "/docs") => {
+            (&Method::GET, "/healthz" | "/readyz" | "/openapi.json" | "/docs" | "/docs/" | "/docs/{*file}") => {
                 Self { name: "operations", needs: None }
             }
             (&Method::GET, "/metrics") => reads("operations"),

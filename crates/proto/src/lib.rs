@@ -1,7 +1,9 @@
 //! The wire format: messages, server and client generated from `proto/`.
 //!
-//! Floor 0. The comments in `proto/` are the reference of the API, and this crate adds nothing to
-//! them. Its users are the gateway, which serves it, and clients, such as the load test.
+//! Floor 0. The comments in `proto/` are the reference of the API; this crate adds short ways to write
+//! its messages, and no meaning. Its users are the gateway, which serves it, and `shortlist-client`.
+
+mod messages;
 
 /// Package `shortlist.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all)] // generated

@@ -65,7 +65,8 @@ mod tests {
         let written = |value| super::Limit { name: "X", value, lines: &[] }.written();
         assert_eq!(written(&7), "7");
         assert_eq!(written(&2_097_152), "2,097,152");
-        assert_eq!(written(&std::time::Duration::from_millis(100)), "100ms");
+        const TENTH: std::time::Duration = std::time::Duration::from_millis(100);
+        assert_eq!(written(&TENTH), "100ms");
         assert_eq!(written(&0.5), "0.5");
     }
 }

@@ -11,6 +11,7 @@ mod features;
 mod import;
 mod index;
 mod keys;
+mod loadtest;
 mod log;
 mod log_export;
 mod quickstart;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Experiment(command) => experiment::run(&command),
         Command::Features(command) => features::run(&command),
         Command::Index(command) => index::run(&command),
+        Command::Loadtest(args) => loadtest::run(&args),
         Command::Log(command) => log::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Registry(command) => registry::run(&command),

@@ -5,12 +5,12 @@ use axum::extract::State;
 use shortlist_types::InvalidInput;
 
 use super::body::{Admitted, AdmittedJson, PathId};
-use super::openapi::{Refusals, RefusalsOfWrite};
+use super::openapi::{NoItem, NoUser, Refusals, RefusalsOfErasure, RefusalsOfWrite};
 use super::query::{self, Pairs};
 use crate::Service;
 use crate::api::{
-    ChangeResponse, ItemBatch, ItemBody, ItemPage, ItemPatchBody, ItemView, ListRequest, Problem, UserBatch, UserBody,
-    UserPage, UserView,
+    ChangeResponse, ItemBatch, ItemBody, ItemPage, ItemPatchBody, ItemView, ListRequest, UserBatch, UserBody, UserPage,
+    UserView,
 };
 use crate::api_error::ApiError;
 use crate::service::Rows;
@@ -42,7 +42,7 @@ pub(super) async fn put_items(
 #[utoipa::path(patch, path = "/v1/items/{item_id}", tag = "catalogue", request_body = ItemPatchBody,
     params(("item_id" = String, Path, min_length = 1, max_length = 128, description = "Which item")),
     responses((status = 200, description = "On disk and applied", body = ChangeResponse),
-        (status = 404, description = "Never named, or deleted", body = Problem, content_type = "application/problem+json"),
+        NoItem,
         RefusalsOfWrite))]
 pub(super) async fn patch_item(
     State(service): State<Arc<Service>>,
@@ -87,7 +87,7 @@ fn list(pairs: Pairs) -> Result<ListRequest, InvalidInput> {
 #[utoipa::path(get, path = "/v1/items/{item_id}", tag = "catalogue",
     params(("item_id" = String, Path, min_length = 1, max_length = 128, description = "Which item")),
     responses((status = 200, description = "The item", body = ItemView),
-        (status = 404, description = "Never named, or deleted", body = Problem, content_type = "application/problem+json"),
+        NoItem,
         Refusals))]
 pub(super) async fn get_item(
     State(service): State<Arc<Service>>,
@@ -136,7 +136,7 @@ pub(super) async fn put_users(
 #[utoipa::path(get, path = "/v1/users/{user_id}", tag = "catalogue",
     params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user")),
     responses((status = 200, description = "The user", body = UserView),
-        (status = 404, description = "Nothing is known of him", body = Problem, content_type = "application/problem+json"),
+        NoUser,
         Refusals))]
 pub(super) async fn get_user(
     State(service): State<Arc<Service>>,
@@ -154,7 +154,7 @@ pub(super) async fn get_user(
 #[utoipa::path(delete, path = "/v1/users/{user_id}", tag = "catalogue",
     params(("user_id" = String, Path, min_length = 1, max_length = 128, description = "Which user"),
         ("erase" = Option<bool>, Query, description = "Whether his events go, too; no if absent")),
-    responses((status = 200, description = "Not described any more", body = ChangeResponse), RefusalsOfWrite))]
+    responses((status = 200, description = "Not described any more", body = ChangeResponse), RefusalsOfErasure))]
 pub(super) async fn delete_user(
     State(service): State<Arc<Service>>,
     PathId(user_id): PathId,

@@ -2,6 +2,7 @@
 
 mod body;
 mod catalog;
+mod docs;
 mod error;
 mod events;
 mod json;
@@ -59,6 +60,9 @@ pub(crate) fn router(service: Arc<Service>, metrics: PrometheusHandle) -> Result
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))
         .route("/openapi.json", get(operations::openapi))
+        .route("/docs", get(docs::enter))
+        .route("/docs/", get(docs::page))
+        .route("/docs/{*file}", get(docs::file))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(answer_panic))
         .with_state(state);

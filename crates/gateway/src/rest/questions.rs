@@ -4,19 +4,17 @@ use axum::Json;
 use axum::extract::State;
 
 use super::body::{Admitted, AdmittedJson, PathId};
-use super::openapi::{Refusals, RefusalsOfBody};
+use super::openapi::{NoItem, NoItemOrPage, Refusals, RefusalsOfBody};
 use super::query::{self, Pairs};
 use crate::Service;
-use crate::api::{
-    Problem, RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse,
-};
+use crate::api::{RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse};
 use crate::api_error::ApiError;
 
 /// The items for one user, best first
 #[utoipa::path(post, path = "/v1/recommend", tag = "questions", request_body = RecommendRequest,
     params(("x-request-timeout" = Option<u32>, Header, minimum = 1, maximum = 10_000,
         description = "How long the caller waits, in milliseconds; the earlier of this and `deadline_ms` counts")),
-    responses((status = 200, description = "The items", body = RecommendResponse), RefusalsOfBody))]
+    responses((status = 200, description = "The items", body = RecommendResponse), NoItemOrPage, RefusalsOfBody))]
 pub(super) async fn recommend(
     State(service): State<Arc<Service>>,
     AdmittedJson { call, body }: AdmittedJson<RecommendRequest>,
@@ -45,7 +43,7 @@ pub(super) async fn recommendations_of_user(
     params(("x-request-timeout" = Option<u32>, Header, minimum = 1, maximum = 10_000,
         description = "How long the caller waits, in milliseconds")),
     responses((status = 200, description = "The items", body = SimilarResponse),
-        (status = 404, description = "No such item", body = Problem, content_type = "application/problem+json"),
+        NoItem,
         RefusalsOfBody))]
 pub(super) async fn similar(
     State(service): State<Arc<Service>>,

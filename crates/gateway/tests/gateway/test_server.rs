@@ -143,6 +143,13 @@ impl TestServer {
         self.agent.get(format!("{}{path}", self.url)).call().unwrap().into()
     }
 
+    /// The body as it came, of an answer that must be 200.
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
+        let mut response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().read_to_vec().unwrap()
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Reply {
         self.agent.delete(format!("{}{path}", self.url)).call().unwrap().into()
     }
@@ -207,7 +214,7 @@ impl From<Response<ureq::Body>> for Reply {
         Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            text: response.body_mut().read_to_string().unwrap(),
+            text: String::from_utf8_lossy(&response.body_mut().read_to_vec().unwrap()).into_owned(),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! The description of the REST API, made from the handlers and the types of [`crate::api`].
 
+mod examples;
+mod problems;
+mod refine;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr};
-use utoipa::{IntoResponses, OpenApi, PartialSchema, ToSchema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 
+pub(super) use self::problems::{
+    NoItem, NoItemOrPage, NoUser, Refusals, RefusalsOfBody, RefusalsOfErasure, RefusalsOfWrite,
+};
 use super::{catalog, events, operations, questions};
 use crate::api::{EventBatch, EventBody, Problem};
 
@@ -81,57 +85,9 @@ struct Description;
 /// The description as it is served: indented, with a final newline.
 pub(super) fn to_json() -> Result<Vec<u8>, serde_json::Error> {
     // Through a value: its maps are sorted, so that the file in the repository only changes when the API does.
-    let value: Value = serde_json::to_value(Description::openapi())?;
+    let mut value: Value = serde_json::to_value(Description::openapi())?;
+    refine::refine(&mut value);
     let mut bytes = serde_json::to_vec_pretty(&value)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// Problems that any question may meet.
-pub(super) struct Refusals;
-/// Problems that a question with a body may meet.
-pub(super) struct RefusalsOfBody;
-/// Problems that a write may meet.
-pub(super) struct RefusalsOfWrite;
-
-const ANY: [(u16, &str); 4] = [
-    (400, "A field cannot be taken"),
-    (429, "Too many requests; `retry-after` says when to come again"),
-    (500, "Something failed inside"),
-    (504, "The deadline has passed"),
-];
-const BODY: [(u16, &str); 3] = [
-    (408, "The body came too slowly"),
-    (413, "The body has more than 2 MiB"),
-    (415, "The body is not `application/json`, or it is compressed"),
-];
-const WRITE: [(u16, &str); 2] =
-    [(503, "The log takes no more records until the server is restarted"), (507, "The disk of the server is full")];
-
-type Responses = BTreeMap<String, RefOr<Response>>;
-
-impl IntoResponses for Refusals {
-    fn responses() -> Responses {
-        problems(&ANY)
-    }
-}
-
-impl IntoResponses for RefusalsOfBody {
-    fn responses() -> Responses {
-        problems(&[ANY.as_slice(), &BODY].concat())
-    }
-}
-
-impl IntoResponses for RefusalsOfWrite {
-    fn responses() -> Responses {
-        problems(&[ANY.as_slice(), &BODY, &WRITE].concat())
-    }
-}
-
-fn problems(statuses: &[(u16, &str)]) -> Responses {
-    let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let response = |description: &str| {
-        ResponseBuilder::new().description(description).content("application/problem+json", problem()).build()
-    };
-    statuses.iter().map(|(status, description)| (status.to_string(), response(description).into())).collect()
 }

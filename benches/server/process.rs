@@ -3,10 +3,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
-use super::Driver;
-use crate::{client, world};
+use hyper::StatusCode;
+use shortlist_load::{Driver, RestConnection};
+
+use crate::world;
 
 /// How long a server may replay its log and check its bundle.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
@@ -42,7 +44,7 @@ impl Server {
         command.env("SHORTLIST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
         let started = Instant::now();
         let mut server = Self { process: command.spawn().context("cannot start the server")?, address };
-        while let Err(error) = driver.block_on(client::is_ready(address)) {
+        while let Err(error) = driver.block_on(serves_a_bundle(address)) {
             if let Some(status) = server.process.try_wait()? {
                 bail!("the server ended with {status}");
             }
@@ -93,4 +95,14 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Waits for a server that loads its bundle: `/readyz` says which one serves.
+async fn serves_a_bundle(address: SocketAddr) -> anyhow::Result<()> {
+    let response = RestConnection::open_at(address).await?.get("/readyz").await?;
+    let (status, body) = (response.status(), String::from_utf8_lossy(response.body()));
+    ensure!(status == StatusCode::OK, "{status}: {body}");
+    let readiness: serde_json::Value = serde_json::from_str(&body).context("/readyz")?;
+    ensure!(readiness["bundle"].as_str().is_some_and(|bundle| bundle.starts_with("b-")), "no bundle: {body}");
+    Ok(())
 }

@@ -1,0 +1,87 @@
+//! What the derived description does not say by itself: which texts ids are, that a header is absent rather than null,
+//! that a key may be needed, and what requests and answers look like.
+
+use serde_json::{Map, Value, json};
+
+use super::examples::EXAMPLES;
+
+/// Texts without control, format or bidirectional characters. JSON Schema counts characters, the service bytes.
+const ID_PATTERN: &str = r"^[^\p{Cc}\p{Cf}]+$";
+const ID_MAX: u64 = 128;
+/// `next` of a page.
+const CURSOR_PATTERN: &str = "^(0|[1-9][0-9]{0,8})$";
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// The description, completed.
+pub(super) fn refine(description: &mut Value) {
+    name_ids(description);
+    description["components"]["securitySchemes"] = json!({ "key": {
+        "type": "http", "scheme": "bearer", "description": "A key of the server; needed where the server has keys",
+    }});
+    description["security"] = json!([{}, { "key": [] }]);
+    let Some(paths) = description["paths"].as_object_mut() else { return };
+    for (path, operations) in paths {
+        for method in METHODS {
+            if let Some(operation) = operations.get_mut(method) {
+                refine_parameters(operation);
+                give_examples(path, method, operation);
+            }
+        }
+    }
+}
+
+/// What is not sent has no value, and none is `null`.
+fn refine_parameters(operation: &mut Value) {
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
+    for parameter in parameters {
+        let is_cursor = parameter["name"] == "after";
+        let is_id = parameter["name"].as_str().is_some_and(|name| name.ends_with("_id"));
+        let Some(schema) = parameter["schema"].as_object_mut() else { continue };
+        if let Some(Value::Array(types)) = schema.get("type") {
+            let kept = types.iter().find(|one| **one != "null").cloned();
+            schema.insert("type".to_owned(), kept.unwrap_or_default());
+        }
+        if is_cursor {
+            schema.insert("pattern".to_owned(), CURSOR_PATTERN.into());
+        }
+        if is_id {
+            be_an_id(schema);
+        }
+    }
+}
+
+/// Every property that is called like an id, wherever it stands.
+fn name_ids(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::Object(properties)) = map.get_mut("properties") {
+                let ids = properties.iter_mut().filter(|(name, _)| name.ends_with("_id"));
+                ids.filter_map(|(_, schema)| schema.as_object_mut()).for_each(be_an_id);
+            }
+            map.values_mut().for_each(name_ids);
+        }
+        Value::Array(values) => values.iter_mut().for_each(name_ids),
+        _ => {}
+    }
+}
+
+fn be_an_id(schema: &mut Map<String, Value>) {
+    schema.insert("minLength".to_owned(), 1.into());
+    schema.insert("maxLength".to_owned(), ID_MAX.into());
+    schema.insert("pattern".to_owned(), ID_PATTERN.into());
+}
+
+fn give_examples(path: &str, method: &str, operation: &mut Value) {
+    let Some(example) = EXAMPLES.iter().find(|example| example.path == path && example.method == method) else {
+        return;
+    };
+    if let Some(request) = example.request {
+        operation["requestBody"]["content"]["application/json"]["example"] = request();
+    }
+    if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
+        for parameter in parameters.iter_mut().filter(|parameter| parameter["in"] == "path") {
+            parameter["example"] = example.id.into();
+        }
+    }
+    operation["responses"]["200"]["content"]["application/json"]["example"] = (example.response)();
+}
