@@ -12,7 +12,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use criterion::Criterion;
-use shortlist_recommender::{Answer, Cap, Deadline, Pipeline, Request, RerankConfig, StageName, SurfaceConfig};
+use shortlist_recommender::{
+    Answer, Cap, Deadline, Explore, Pipeline, Request, RerankConfig, StageName, SurfaceConfig,
+};
+use shortlist_types::RequestId;
 use shortlist_types::limits::DEADLINE_MS_DEFAULT;
 
 use crate::world::{K, Size, World};
@@ -25,15 +28,28 @@ fn main() -> anyhow::Result<()> {
     let caps = [("brand".to_owned(), Cap { most: Some(2), apart: 0 })].into();
     let rerank = RerankConfig { diversity: 0.3, caps, ..RerankConfig::default() };
     let ruled = Pipeline::new(SurfaceConfig { rerank, ..SurfaceConfig::home() })?;
+    let alike = RerankConfig { diversity: 0.3, ..RerankConfig::default() };
+    let diverse = Pipeline::new(SurfaceConfig { rerank: alike, ..SurfaceConfig::home() })?;
+    let explore = Some(Explore { share: 0.2, epsilon: None, temperature: Some(0.1), among: 100 });
+    let drawn = RerankConfig { explore, ..RerankConfig::default() };
+    let exploring = Pipeline::new(SurfaceConfig { rerank: drawn, ..SurfaceConfig::home() })?;
     let recommender = world.into_recommender()?.with_pipeline("ruled", ruled);
+    let recommender = recommender.with_pipeline("diverse", diverse).with_pipeline("exploring", exploring);
     // A clock is read during the search, as in the service.
     let answer = |request: &Request| {
         let budget = Deadline::after(Duration::from_millis(DEADLINE_MS_DEFAULT));
         recommender.recommend(request, now, &budget).unwrap()
     };
     let on = |surface: &str, request: &Request| Request { surface: surface.to_owned(), ..request.clone() };
-    let ruled: Vec<_> = requests.iter().map(|request| on("ruled", request)).collect();
-    for (name, requests) in [("home", &requests), ("with rules for the list", &ruled)] {
+    let all_on = |surface: &str| requests.iter().map(|request| on(surface, request)).collect::<Vec<_>>();
+    let (ruled, diverse) = (all_on("ruled"), all_on("diverse"));
+    let name = |(number, request)| -> anyhow::Result<Request> {
+        Ok(Request { request_id: Some(RequestId::parse(&format!("request-{number}"))?), ..request })
+    };
+    let exploring = all_on("exploring").into_iter().enumerate().map(name).collect::<anyhow::Result<Vec<_>>>()?;
+    for (name, requests) in
+        [("home", &requests), ("diverse", &diverse), ("diverse and capped", &ruled), ("exploring", &exploring)]
+    {
         world::tell(name);
         tell_stages(requests, answer)?;
     }

@@ -19,7 +19,7 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 18] = [
+const CHECKS: [(&str, &str, Check); 25] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
     ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
@@ -35,8 +35,15 @@ const CHECKS: [(&str, &str, Check); 18] = [
     ("O6", "short deadlines", reliability::o6_deadlines::check),
     ("O7", "callers who hang up", reliability::o7_hang_ups::check),
     ("O8", "brownout", reliability::o8_brownout::check),
+    ("O9", "slow clients, resets, heads without end", reliability::o9_slow_clients::check),
+    ("P1-P4", "poisoned values at every door", reliability::p1_poison::check),
+    ("P5", "bodies that are no bodies", reliability::p5_bodies::check),
     ("P6", "scores that are not finite", reliability::p6_not_finite::check),
     ("P7", "questions that mean the same", reliability::p7_same_answers::check),
+    ("parity", "the same requests to every endpoint over REST and gRPC", reliability::parity::check),
+    ("S1", "keys, roles, who listens where", reliability::s1_doors::check),
+    ("S2", "names that look like paths", reliability::s2_names::check),
+    ("S4", "what answers and metrics say (S8)", reliability::s4_silence::check),
     ("skew", "served features, computed again from the log", reliability::skew::check),
 ];
 

@@ -101,3 +101,38 @@ fn p6_scores_that_are_no_numbers_never_come_first() {
 fn p7_what_does_not_matter_changes_nothing() {
     println!("{}", reliability::p7_same_answers::check(Short));
 }
+
+#[test]
+fn o9_slow_clients_are_cut_and_cost_others_nothing() {
+    println!("{}", reliability::o9_slow_clients::check(Short));
+}
+
+#[test]
+fn p1_to_p4_poison_is_refused_with_the_field_at_every_door() {
+    println!("{}", reliability::p1_poison::check(Short));
+}
+
+#[test]
+fn p5_bodies_that_are_no_bodies_are_refused_or_cut() {
+    println!("{}", reliability::p5_bodies::check(Short));
+}
+
+#[test]
+fn both_protocols_give_the_same_answer_at_every_endpoint() {
+    println!("{}", reliability::parity::check(Short));
+}
+
+#[test]
+fn s1_nobody_comes_in_without_a_key() {
+    println!("{}", reliability::s1_doors::check(Short));
+}
+
+#[test]
+fn s2_names_that_look_like_paths_are_data_or_refused() {
+    println!("{}", reliability::s2_names::check(Short));
+}
+
+#[test]
+fn s4_s8_answers_and_labels_say_nothing_of_the_inside() {
+    println!("{}", reliability::s4_silence::check(Short));
+}

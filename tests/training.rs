@@ -203,6 +203,22 @@ fn logged_impressions_make_probabilities_of_several_outcomes() {
         let items = body["items"].as_array().unwrap();
         assert!(items.is_sorted_by(|a, b| of(a, "wanted") >= of(b, "wanted")), "{body}");
         assert!(items.iter().all(|item| (0.0..1.0).contains(&of(item, "click"))), "{body}");
+        let asked = json!({ "user_id": "user-3", "explain": true });
+        let (_, explained) = server.post("/v1/recommend", &asked);
+        for item in explained["items"].as_array().unwrap() {
+            let why = &item["explanation"];
+            let contributions = why["contributions"].as_array().unwrap();
+            let sum: f64 = contributions.iter().map(|one| number(&one["contribution"])).sum();
+            if ranker == network {
+                // An approximation: no base, and the categories are inputs like the others.
+                let of_items = contributions.iter().find(|one| one["feature"] == "item").unwrap();
+                assert!(number(&of_items["contribution"]) != 0.0 && why["base_score"].is_null(), "{item}");
+                assert!(contributions.is_sorted_by_key(|one| -number(&one["contribution"]).abs()), "{item}");
+            } else {
+                let score = number(&item["score"]);
+                assert!((number(&why["base_score"]) + sum - score).abs() < 1e-3, "{item}");
+            }
+        }
         // Of a stranger nothing is known that a probability could be made of.
         let (_, body) = server.get("/v1/users/nobody/recommendations?k=2");
         assert_eq!((&body["score_kind"], &body["items"][0]["probabilities"]), (&json!("relative"), &Value::Null));

@@ -3,10 +3,11 @@
 #![allow(dead_code, unreachable_pub)] // each test target uses a part of it
 #![allow(clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -115,6 +116,8 @@ pub struct Server {
     child: Child,
     pub url: String,
     pub address: String,
+    /// Its log so far, line by line.
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -130,9 +133,10 @@ impl Server {
         let mut child = command.spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let (found, address) = mpsc::channel();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&log);
         // Reads to the end, so that the server never waits for its log to be read.
         std::thread::spawn(move || {
-            let mut said = Vec::new();
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let address = serde_json::from_str::<Value>(&line)
                     .ok()
@@ -140,20 +144,74 @@ impl Server {
                 if let Some(address) = address {
                     let _ = found.send(Ok(address));
                 }
-                said.push(line);
+                said.lock().expect("the log").push(line);
             }
-            let _ = found.send(Err(said.join("\n")));
+            let _ = found.send(Err(said.lock().expect("the log").join("\n")));
         });
         // The guard comes first: a server that never says its address must end all the same.
-        let mut server = Self { child, url: String::new(), address: String::new() };
+        let mut server = Self { child, url: String::new(), address: String::new(), log };
         server.address = match address.recv_timeout(Duration::from_secs(60)) {
             Ok(Ok(address)) => address,
             Ok(Err(said)) => panic!("the server ended before it served: {said}"),
             Err(error) => panic!("the server did not say its address: {error}"),
         };
         server.url = format!("http://{}", server.address);
+        // An address that is all of them is reached by loopback, too.
+        server.url = server.url.replace("//0.0.0.0:", "//127.0.0.1:");
         server.wait_until("it is ready", |server| server.get("/readyz").0 == 200);
         server
+    }
+
+    /// Whether its log holds a text.
+    pub fn said(&self, text: &str) -> bool {
+        self.log.lock().expect("the log").iter().any(|line| line.contains(text))
+    }
+
+    /// Where it listens for administrators.
+    pub fn admin_address(&self) -> String {
+        let log = self.log.lock().expect("the log");
+        let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut addresses = lines.filter_map(|line| Some(line["fields"]["admin_address"].as_str()?.to_owned()));
+        addresses.next().expect("it listens for administrators")
+    }
+
+    /// The addresses that its process listens on, by the system's own tables.
+    pub fn listening(&self) -> BTreeSet<String> {
+        let sockets: BTreeSet<String> =
+            self.files().filter_map(|file| file.strip_prefix("socket:[").map(str::to_owned)).collect();
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.id())).expect("a table of sockets");
+        let listens = table.lines().skip(1).filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let is_its = sockets.contains(&format!("{}]", fields.get(9)?));
+            let (address, port) = fields[1].split_once(':')?;
+            let [d, c, b, a] = u32::from_str_radix(address, 16).ok()?.to_be_bytes();
+            let port = u16::from_str_radix(port, 16).ok()?;
+            (is_its && fields[3] == "0A").then(|| format!("{a}.{b}.{c}.{d}:{port}"))
+        });
+        listens.collect()
+    }
+
+    /// Files and sockets that its process holds open.
+    pub fn open_files(&self) -> usize {
+        self.files().count()
+    }
+
+    fn files(&self) -> impl Iterator<Item = String> {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its files");
+        folder.filter_map(|file| Some(std::fs::read_link(file.ok()?.path()).ok()?.display().to_string()))
+    }
+
+    /// Memory that its process holds, in MiB.
+    pub fn memory_mib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") / 1024
+    }
+
+    /// A request with a key: status and body.
+    pub fn send_with_key(&self, verb: &str, path: &str, body: Option<&Value>, key: &str) -> (u16, Value) {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        answer(agent().run(request(verb, &format!("{}{path}", self.url), Some(key)).body(body).expect("a request")))
     }
 
     /// GET: status and body.
@@ -231,6 +289,46 @@ pub fn get_json(url: &str) -> (u16, Value) {
 /// POST of JSON: status and body.
 pub fn post_json(url: &str, body: &Value) -> (u16, Value) {
     answer(agent().post(url).send_json(body))
+}
+
+/// Any bytes as JSON: status and body.
+pub fn send_bytes(verb: &str, url: &str, body: &[u8]) -> (u16, Value) {
+    answer(agent().run(request(verb, url, None).body(body).expect("a request")))
+}
+
+/// A request without a body: status and body.
+pub fn send_with_key(verb: &str, url: &str, key: Option<&str>) -> (u16, Value) {
+    answer(agent().run(request(verb, url, key).body(()).expect("a request")))
+}
+
+/// Bytes on a connection, and what comes back until it ends.
+pub fn send_raw(address: &str, bytes: &[u8]) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    stream.write_all(bytes).expect("it takes bytes");
+    let mut heard = Vec::new();
+    let _ = stream.read_to_end(&mut heard);
+    text(&heard)
+}
+
+fn request(verb: &str, url: &str, key: Option<&str>) -> ureq::http::request::Builder {
+    let request = ureq::http::Request::builder().method(verb).uri(url).header("content-type", "application/json");
+    match key {
+        Some(key) => request.header("authorization", format!("Bearer {key}")),
+        None => request,
+    }
+}
+
+/// Any verb, with or without a body: status and body.
+pub fn send_json(verb: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
+    let request = ureq::http::Request::builder().method(verb).uri(url);
+    match body {
+        Some(body) => {
+            let request = request.header("content-type", "application/json").body(body.to_string());
+            answer(agent().run(request.expect("a request")))
+        }
+        None => answer(agent().run(request.body(()).expect("a request"))),
+    }
 }
 
 fn agent() -> ureq::Agent {

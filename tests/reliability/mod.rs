@@ -1,7 +1,8 @@
-//! What is promised of the log (D), of overload and slowness (O) and of poisoned input (P), each as one function that panics when the promise is
+//! What is promised of the log (D), of overload and slowness (O), of poisoned input (P) and of security (S), each as one function that panics when the promise is
 //! broken and says what it showed when it holds. The short form runs with all tests, the full one by
 //! `just reliability`.
 
+mod both;
 pub mod d1_care;
 pub mod d1_kill;
 pub mod d2_power_loss;
@@ -21,8 +22,15 @@ pub mod o4_slow_ranker;
 pub mod o6_deadlines;
 pub mod o7_hang_ups;
 pub mod o8_brownout;
+pub mod o9_slow_clients;
+pub mod p1_poison;
+pub mod p5_bodies;
 pub mod p6_not_finite;
 pub mod p7_same_answers;
+pub mod parity;
+pub mod s1_doors;
+pub mod s2_names;
+pub mod s4_silence;
 pub mod skew;
 mod writers;
 

@@ -1,5 +1,6 @@
 mod audit;
 mod evaluate;
+mod experiment;
 mod features;
 mod keys;
 mod loadtest;
@@ -19,6 +20,7 @@ pub(crate) use audit::{AuditCommand, AuditSkewArgs};
 pub(crate) use evaluate::{
     EvaluateColdStartArgs, EvaluateCommand, EvaluateRankingArgs, EvaluateRetrievalArgs, EvaluateStoreArgs,
 };
+pub(crate) use experiment::{ExperimentAssignArgs, ExperimentCommand, ExperimentReportArgs};
 pub(crate) use features::{FeaturesCommand, FeaturesListArgs};
 pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs};
 pub(crate) use loadtest::LoadtestArgs;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Measure how good recommendations are
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
+    /// Compare variants of a surface by what their users did
+    #[command(subcommand)]
+    Experiment(ExperimentCommand),
     /// Look at what the ranker reads
     #[command(subcommand)]
     Features(FeaturesCommand),

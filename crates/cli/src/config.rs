@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::GatewayConfig;
-use shortlist_recommender::{CategorySchema, Surfaces};
+use shortlist_recommender::{CategorySchema, ExperimentFiles, Experiments, Surfaces};
 use shortlist_store::StoreConfig;
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes, InvalidInput};
@@ -36,6 +36,7 @@ pub(crate) enum ConfigError {
 pub(crate) struct Config {
     pub(crate) events: Arc<EventTypes>,
     pub(crate) surfaces: Surfaces,
+    pub(crate) experiments: Experiments,
     pub(crate) features: FeatureSchema,
     pub(crate) categories: CategorySchema,
     pub(crate) training: TrainingConfig,
@@ -49,6 +50,7 @@ pub(crate) struct Config {
 struct ConfigFile {
     events: BTreeMap<String, EventType>,
     surfaces: Surfaces,
+    experiments: ExperimentFiles,
     features: FeatureSchema,
     categories: CategorySchema,
     training: TrainingConfig,
@@ -95,12 +97,13 @@ impl Config {
         events.extend(std::mem::take(&mut file.events));
         let invalid = |error| ConfigError::Invalid { path: path.to_owned(), error };
         let events = EventTypes::parse(events).map_err(invalid)?;
-        let ConfigFile { surfaces, features, categories, training, gateway, store, .. } = file;
+        let ConfigFile { surfaces, experiments, features, categories, training, gateway, store, .. } = file;
+        let experiments = experiments.resolve(&surfaces).map_err(invalid)?;
         training.ranker.check_beside(&events, &categories).map_err(invalid)?;
         if let Some((name, _)) = categories.iter().find(|(name, _)| features.position(name).is_some()) {
             return Err(invalid(InvalidInput::new(format!("categories.{name}"), "is the name of a feature already")));
         }
-        Ok(Self { events: Arc::new(events), surfaces, features, categories, training, gateway, store })
+        Ok(Self { events: Arc::new(events), surfaces, experiments, features, categories, training, gateway, store })
     }
 }
 

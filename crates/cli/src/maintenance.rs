@@ -1,12 +1,13 @@
 //! What a server does beside its requests: checkpoints of the state, and forgetting what has grown old.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use shortlist_recommender::{DurableState, RestoreError};
-use shortlist_store::{LogWriter, Store, StoreConfig, StoreError};
+use shortlist_store::{BundleId, LogWriter, Store, StoreConfig, StoreError};
 use shortlist_types::LogSeq;
 
 /// How often it looks whether something is due.
@@ -36,6 +37,8 @@ pub(crate) struct Maintenance {
     pub(crate) state: DurableState,
     pub(crate) writer: Arc<LogWriter>,
     pub(crate) config: StoreConfig,
+    /// Bundles that experiments serve from.
+    pub(crate) spared: BTreeSet<BundleId>,
 }
 
 impl Maintenance {
@@ -95,7 +98,7 @@ impl Maintenance {
         let window = self.config.deduplication_window();
         while !is_stopping() && self.writer.run(move |appender| appender.forget_event_ids(window))? {}
         self.cut(is_stopping)?;
-        match self.store.registry().prune(self.config.bundles_kept) {
+        match self.store.registry().prune(self.config.bundles_kept, &self.spared) {
             // A training publishes; the bundles are looked at again.
             Ok(_) | Err(StoreError::RegistryBusy) => Ok(()),
             Err(error) => Err(error.into()),

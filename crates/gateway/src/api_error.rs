@@ -15,6 +15,8 @@ pub(crate) enum ApiError {
     Invalid(#[from] InvalidInput),
     #[error("the body is not JSON: {reason}")]
     InvalidJson { reason: String },
+    #[error("the message is not one of this method, or holds text that is not UTF-8")]
+    InvalidMessage,
     #[error("send a key that the server knows as `authorization: Bearer KEY`")]
     Unauthenticated,
     #[error("the key may not do this; it takes one with the role {needs}")]
@@ -85,6 +87,7 @@ impl ApiError {
         let (status, grpc, code, title, retry_after) = match self {
             Self::Invalid(_) => (400, Code::InvalidArgument, "invalid_input", "A field cannot be taken", None),
             Self::InvalidJson { .. } => (400, Code::InvalidArgument, "invalid_json", "The body is not JSON", None),
+            Self::InvalidMessage => (400, Code::InvalidArgument, "invalid_message", "The message is not one", None),
             Self::Unauthenticated => (401, Code::Unauthenticated, "unauthenticated", "No key", None),
             Self::PermissionDenied { .. } => (403, Code::PermissionDenied, "permission_denied", "Not allowed", None),
             Self::RateLimited => (429, Code::ResourceExhausted, "rate_limited", "Too many requests", Some(1)),
@@ -169,6 +172,7 @@ mod tests {
         let errors = [
             ApiError::Invalid(InvalidInput::new("k", "must be 1 to 500, got 0")),
             ApiError::InvalidJson { reason: "expected value at line 1 column 1".to_owned() },
+            ApiError::InvalidMessage,
             ApiError::Unauthenticated,
             ApiError::PermissionDenied { needs: Role::Write },
             ApiError::RateLimited,
@@ -202,6 +206,7 @@ mod tests {
         insta::assert_snapshot!(table, @r#"
         400 InvalidArgument invalid_input: k: must be 1 to 500, got 0
         400 InvalidArgument invalid_json: the body is not JSON: expected value at line 1 column 1
+        400 InvalidArgument invalid_message: the message is not one of this method, or holds text that is not UTF-8
         401 Unauthenticated unauthenticated: send a key that the server knows as `authorization: Bearer KEY`
         403 PermissionDenied permission_denied: the key may not do this; it takes one with the role write
         429 ResourceExhausted rate_limited, retry after 1 s: the key has made more requests than its rate allows; try again shortly

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE,
-    STREAMS_MAX,
+    ACCEPT_PAUSE, CONNECTION_AGE_MAX, HEAD_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL,
+    KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE, STREAMS_MAX,
 };
 
 /// The connections of one listener.
@@ -101,6 +101,11 @@ async fn serve(
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
+        () = grown_old() => {
+            connection.as_mut().graceful_shutdown();
+            // A request that does not end must not keep it: at shutdown all are cut.
+            timeout(CONNECTION_AGE_MAX, connection).await.unwrap_or(Ok(()))
+        }
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -111,10 +116,15 @@ async fn serve(
     }
 }
 
+/// Ends when a connection is due to end. Those that came together do not go together.
+async fn grown_old() {
+    sleep(CONNECTION_AGE_MAX.mul_f64(rand::random_range(0.9..1.1))).await;
+}
+
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // Without a timer the timeout has no effect.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -29,6 +29,7 @@ mod workers;
 pub use access::{Access, ApiKey, KeyEntry, KeyFile, Role, TlsConfig};
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
+pub use limits::ALL as LIMITS;
 pub use metric::install_metrics;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};

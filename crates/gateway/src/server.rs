@@ -107,11 +107,7 @@ async fn next_of(connections: &mut Option<Connections>) {
 
 /// What matches no route, in the caller's protocol.
 async fn answer_unknown(request: Request) -> Response {
-    if grpc::is_grpc(&request) {
-        grpc::unknown_method(request.uri().path())
-    } else {
-        ApiError::NoSuchEndpoint.into_response()
-    }
+    if grpc::is_grpc(&request) { grpc::unknown_method() } else { ApiError::NoSuchEndpoint.into_response() }
 }
 
 /// Brings what is told about the server up to date.

@@ -22,6 +22,8 @@ pub(crate) struct Collector<'a> {
     records: Vec<LogRecord>,
     /// Places in `records` of catalogue rows without a time; until all events are known they hold `now`.
     undated: Vec<usize>,
+    /// Of the items' embeddings.
+    dimensions: Option<usize>,
     report: ImportReport,
     rows: u64,
     file: FileRows,
@@ -45,6 +47,7 @@ impl<'a> Collector<'a> {
             options,
             records: Vec::new(),
             undated: Vec::new(),
+            dimensions: None,
             report: ImportReport::default(),
             rows: 0,
             file: FileRows::default(),
@@ -143,6 +146,7 @@ impl<'a> Collector<'a> {
                 self.report.events += 1;
             }
             Row::Item(item, time) => {
+                self.check_embedding(&item)?;
                 let timestamp = self.catalog_time(time)?;
                 self.records.push(LogRecord::ItemPut { timestamp, item });
                 self.report.items += 1;
@@ -152,6 +156,24 @@ impl<'a> Collector<'a> {
                 self.records.push(LogRecord::UserPut { timestamp, user });
                 self.report.users += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// All embeddings of an import have the dimensions of its first.
+    fn check_embedding(&mut self, item: &Item) -> Result<(), InvalidInput> {
+        let Some(embedding) = &item.embedding else { return Ok(()) };
+        let got = embedding.as_slice().len();
+        let expected = *self.dimensions.get_or_insert(got);
+        if got != expected {
+            let reason = format!("must have {expected} dimensions, as other items' have, got {got}");
+            return Err(InvalidInput::new("embedding", reason));
+        }
+        if !embedding.has_direction() {
+            return Err(InvalidInput::new(
+                "embedding",
+                "must not be zero in every dimension: it would have no direction",
+            ));
         }
         Ok(())
     }

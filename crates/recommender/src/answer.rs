@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shortlist_store::{BundleId, ServedCandidate};
+use shortlist_store::{Assignment, BundleId, ServedCandidate};
 use shortlist_types::{ItemId, ItemIdx, LogSeq, Score};
 
 use crate::{SourceHit, StageName, WhyNot};
@@ -14,6 +14,8 @@ pub struct Answer {
     pub score_kind: ScoreKind,
     /// The bundle that served, if there was one.
     pub bundle: Option<BundleId>,
+    /// The variant of an experiment that the user is in.
+    pub assignment: Option<Assignment>,
     /// The state that served: all records up to this one.
     pub log_seq: LogSeq,
     /// What was less than asked, and why; empty when all went well.
@@ -90,10 +92,16 @@ pub struct Explanation {
     pub retrieval_rank: usize,
     /// Place in the ranker's order, from 0, before rules moved items.
     pub order_rank: usize,
-    /// What each feature adds to the score, compared with the average training row; largest first.
+    /// The score of a row with every feature at its average, to which `contributions` add up to the ranker's score;
+    /// none if they do not.
+    pub base_score: Option<f32>,
+    /// What each of the ranker's inputs does for the score, largest first: with a `base_score` what it adds to that,
+    /// exactly; without one an approximation, what the score would lose without this input alone.
     pub contributions: Vec<(String, f32)>,
     /// The surface's rules that moved it, in words.
     pub moved_by: Vec<String>,
+    /// The probability that it stands there, given the items above it: below 1 where items are drawn at random.
+    pub propensity: f32,
 }
 
 /// Features that a sentence names on either side.
@@ -124,6 +132,9 @@ impl RecommendedItem {
             }
         }
         parts.extend(explanation.moved_by.iter().cloned());
+        if explanation.propensity < 1.0 {
+            parts.push(format!("it had a chance of {:.3} to stand here", explanation.propensity));
+        }
         Some(parts.join("; ") + ".")
     }
 }

@@ -1,7 +1,5 @@
 use pulp::Arch;
-use shortlist_features::{
-    CandidateList, CandidateSignals, FeatureSchema, FeatureScratch, RequestFeatures, SIMILAR_MAX,
-};
+use shortlist_features::{CandidateList, CandidateSignals, FeatureScratch, RequestFeatures, SIMILAR_MAX};
 use shortlist_types::{Budget, ItemIdx, Score, dot};
 
 use crate::{Candidate, Models, Ranker, RequestContext, Scratch, StageError, StageName};
@@ -94,13 +92,6 @@ pub(crate) fn feature_rows(
 /// How many of `candidates`, best first, score above `other`.
 fn rank_of(other: &Candidate, candidates: &[Candidate]) -> usize {
     candidates.partition_point(|candidate| candidate.retrieval_score > other.retrieval_score)
-}
-
-/// The features' names with what each adds to a row's score, largest first.
-pub(crate) fn named_contributions(schema: &FeatureSchema, contributions: &[f32]) -> Vec<(String, f32)> {
-    let mut named: Vec<_> = schema.names().map(str::to_owned).zip(contributions.iter().copied()).collect();
-    named.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-    named
 }
 
 /// The directions of the items that the user wanted last, newest first.

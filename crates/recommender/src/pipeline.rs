@@ -6,12 +6,13 @@ use foldhash::fast::FixedState;
 use shortlist_embedding::TasteScratch;
 use shortlist_features::{FeatureScratch, FeatureState};
 use shortlist_store::ServedRequest;
-use shortlist_types::{Budget, InvalidInput, ItemIdx, Score, Timestamp, Unlimited};
+use shortlist_types::{Budget, InvalidInput, ItemIdx, RequestId, Score, Timestamp, Unlimited};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::answer::RecommendedItem;
 use crate::feature_ranker::feature_rows;
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
-use crate::rerank::{Placed, Reranker};
+use crate::rerank::{ListPlan, Placed, Reranker};
 use crate::served::question_of;
 use crate::sources::{Ann, Fresh, Given, ItemToItem, Pinned, Popular, Proposed, Trending, TrendingAlike};
 use crate::surface::{ValueModel, portion};
@@ -150,7 +151,7 @@ impl Pipeline {
         let mut retrieved = self.retrieve_watched(state, models, request, now, budgets.retrieval, watch, scratch)?;
         watch.publish(|| {
             let mut order = retrieval_order(retrieved.candidates.len());
-            self.rerank(&retrieved, &mut order, request.k, false);
+            self.rerank(&retrieved, &mut order, ListPlan { offset: 0, k: request.k, diversity: false, seed: None });
             order.truncate(request.k);
             self.early(&retrieved, &order, Degraded::RankerTimeout)
         });
@@ -165,12 +166,15 @@ impl Pipeline {
         watch.enter(None);
         retrieved.timed("ranking", started);
         let started = Instant::now();
-        let placed = self.rerank(&retrieved, &mut ranked, request.k, true);
+        // A page continues an order that was drawn before.
+        let seed = request.request_id.as_ref().filter(|_| request.page.is_none()).map(seed_of);
+        let plan = ListPlan { offset: 0, k: request.k, diversity: true, seed };
+        let placed = self.rerank(&retrieved, &mut ranked, plan);
         if self.reranker.is_some() {
             retrieved.timed("rerank", started);
         }
         let why_not = request.why_not.iter().map(|item_id| retrieved.why_not(item_id, &ranked, request.k)).collect();
-        let decided = request.keep.then(|| retrieved.decided(&ranked, request.k, scratch));
+        let decided = request.keep.then(|| retrieved.decided(&ranked, &placed, request.k, scratch));
         let order = ranked.iter().map(|ranked| (retrieved.candidates[ranked.candidate].item, ranked.score)).collect();
         ranked.truncate(request.k);
         let items = self.present(&retrieved, &ranked, request.explain.then_some(&placed), scratch);
@@ -179,19 +183,27 @@ impl Pipeline {
         scratch.reuse(retrieved);
         degraded.sort_unstable();
         degraded.dedup();
-        let (bundle, log_seq) = (None, state.log_seq());
-        Ok(Answer { items, score_kind, order, bundle, log_seq, degraded, timings, why_not, decided })
+        let log_seq = state.log_seq();
+        Ok(Answer { items, score_kind, order, log_seq, degraded, timings, why_not, decided, ..Answer::default() })
     }
 
-    /// Gives the first `k` places of the order to the items that the surface's rules want there; the others keep
+    /// Gives the planned places of the order to the items that the surface's rules want there; the others keep
     /// their order behind them. Returns who stands there now, and why; nothing without rules.
-    fn rerank(&self, retrieved: &Retrieved<'_>, ranked: &mut Vec<Ranked>, k: usize, diversity: bool) -> Vec<Placed> {
+    fn rerank(&self, retrieved: &Retrieved<'_>, ranked: &mut Vec<Ranked>, plan: ListPlan) -> Vec<Placed> {
         let Some(reranker) = &self.reranker else { return Vec::new() };
         let item = |ranked: &Ranked| (retrieved.candidates[ranked.candidate].item, ranked.score.get());
         let order: Vec<_> = ranked.iter().map(item).collect();
-        let placed = reranker.arrange(&retrieved.context, &order, (0, k), diversity);
+        let placed = reranker.arrange(&retrieved.context, &order, plan);
         *ranked = first_placed(std::mem::take(ranked), &placed);
         placed
+    }
+
+    /// The first `k` of the ranker's order as they are shown: under the surface's rules, with nothing drawn at random.
+    pub fn list(&self, retrieved: &Retrieved<'_>, ranked: &[Ranked], k: usize) -> Vec<Ranked> {
+        let mut list = ranked.to_vec();
+        self.rerank(retrieved, &mut list, ListPlan { offset: 0, k, diversity: true, seed: None });
+        list.truncate(k);
+        list
     }
 
     /// What could be answered before a stage came back.
@@ -379,7 +391,8 @@ impl Pipeline {
         let mut left: Vec<_> = order.drain(offset..).filter(|(item, _)| context.is_eligible(*item)).collect();
         if let Some(reranker) = &self.reranker {
             let scored: Vec<_> = left.iter().map(|(item, score)| (*item, score.get())).collect();
-            let placed = reranker.arrange(&context, &scored, (offset, request.k), true);
+            let plan = ListPlan { offset, k: request.k, diversity: true, seed: None };
+            let placed = reranker.arrange(&context, &scored, plan);
             left = first_placed(left, &placed);
         }
         order.extend(left);
@@ -474,7 +487,8 @@ impl Pipeline {
             let candidate = &retrieved.candidates[ranked.candidate];
             let item_id = catalog.get(candidate.item)?.id.clone();
             let explanation = explain.map(|placed| {
-                let placed = placed.get(rank).cloned().unwrap_or(Placed { from: rank, moved_by: Vec::new() });
+                let as_ranked = Placed { from: rank, moved_by: Vec::new(), propensity: 1.0 };
+                let placed = placed.get(rank).cloned().unwrap_or(as_ranked);
                 retrieved.explain(ranked, placed, scratch)
             });
             Some(RecommendedItem {
@@ -488,6 +502,11 @@ impl Pipeline {
         });
         items.collect()
     }
+}
+
+/// What is drawn for a request depends on its name alone.
+fn seed_of(request_id: &RequestId) -> u64 {
+    xxh3_64(request_id.as_str().as_bytes())
 }
 
 /// By the first stage's score; candidates without one keep the order of their sources.

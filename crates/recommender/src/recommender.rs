@@ -6,11 +6,12 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
-use shortlist_store::BundleId;
+use shortlist_store::{Assignment, BundleId};
 use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, UserId};
 
 use crate::breakers::Breakers;
 use crate::dial::Dial;
+use crate::experiments::Running;
 use crate::given_space::GivenSpace;
 use crate::models::MET_AT_ONCE;
 use crate::pages::{Order, Pages};
@@ -19,7 +20,7 @@ use crate::search::search;
 use crate::similar::{Similar, similar};
 use crate::watch::Watched;
 use crate::{
-    Answer, Bundle, Deadline, Models, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, VectorQuery,
+    Answer, Bundle, Deadline, Experiments, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, VectorQuery,
     Watch,
 };
 
@@ -46,20 +47,19 @@ pub enum RecommendError {
     },
 }
 
-/// What one request sees of the learned world: at most one bundle, as a whole.
-#[derive(Debug, Default)]
+/// What requests see of the learned world: each at most one bundle, as a whole.
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The bundle that serves, if there is one.
     pub bundle: Option<Arc<Bundle>>,
+    /// Those that variants of experiments serve from.
+    pub held: BTreeMap<BundleId, Arc<Bundle>>,
 }
 
 impl Snapshot {
-    fn models(&self) -> Option<&Models> {
-        self.bundle.as_ref().map(|bundle| &bundle.models)
-    }
-
-    fn bundle_id(&self) -> Option<BundleId> {
-        self.bundle.as_ref().map(|bundle| bundle.id.clone())
+    /// All bundles that serve somebody.
+    pub fn bundles(&self) -> impl Iterator<Item = &Arc<Bundle>> {
+        self.bundle.iter().chain(self.held.values())
     }
 }
 
@@ -70,11 +70,21 @@ pub struct Recommender {
     given: GivenSpace,
     /// By surface.
     pipelines: BTreeMap<String, Pipeline>,
+    /// By surface.
+    experiments: BTreeMap<String, Running>,
     pages: Mutex<Pages>,
     breakers: Breakers,
     dial: Dial,
     /// Buffers of requests that are done; as many as ever ran at once.
     scratch: Mutex<Vec<Scratch>>,
+}
+
+/// By what a request is answered.
+struct Way<'a> {
+    pipeline: &'a Pipeline,
+    bundle: Option<&'a Bundle>,
+    /// Which variant of an experiment that is.
+    assignment: Option<Assignment>,
 }
 
 impl Recommender {
@@ -87,8 +97,20 @@ impl Recommender {
         let pipelines = pipelines.collect::<Result<_, InvalidInput>>()?;
         let given = GivenSpace::of(&state);
         let (state, snapshot) = (RwLock::new(state), ArcSwap::default());
-        let (pages, breakers, dial, scratch) = Default::default();
-        Ok(Self { state, snapshot, given, pipelines, pages, breakers, dial, scratch })
+        let (experiments, pages, breakers, dial, scratch) = Default::default();
+        Ok(Self { state, snapshot, given, pipelines, experiments, pages, breakers, dial, scratch })
+    }
+
+    /// The same recommender with these experiments. The bundles that their variants serve from are to be given to
+    /// [`Self::hold`]; who would be served from one that is missing is not in the experiment.
+    ///
+    /// # Errors
+    /// A surface with a field out of range.
+    pub fn with_experiments(mut self, experiments: &Experiments) -> Result<Self, InvalidInput> {
+        let running = experiments.iter().map(|(name, experiment)| Running::new(name, experiment));
+        let by_surface = running.map(|running| running.map(|running| (running.surface().to_owned(), running)));
+        self.experiments = by_surface.collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// The same recommender with another pipeline for a surface.
@@ -114,26 +136,37 @@ impl Recommender {
     }
 
     /// Serves from `bundle` from the next request on; running requests finish with the old one.
-    ///
-    /// Items that the bundle's training never met are placed by their attributes first, a few at a time,
-    /// so that writers wait for no more than those.
     pub fn swap(&self, bundle: Option<Arc<Bundle>>) {
-        if let Some(bundle) = &bundle {
+        let held = self.snapshot.load().held.clone();
+        self.see(Snapshot { bundle, held });
+    }
+
+    /// Keeps a bundle at hand for the variants that serve from it.
+    pub fn hold(&self, bundle: Arc<Bundle>) {
+        let mut snapshot = Snapshot::clone(&self.snapshot.load());
+        snapshot.held.insert(bundle.id.clone(), bundle);
+        self.see(snapshot);
+    }
+
+    /// Lets requests see these bundles from the next one on.
+    ///
+    /// Items that a bundle's training never met are placed by their attributes first, a few at a time, so that writers
+    /// wait for no more than those.
+    fn see(&self, snapshot: Snapshot) {
+        for bundle in snapshot.bundles() {
             bundle.models.number_texts(&self.guard());
         }
-        let space = bundle.as_ref().and_then(|bundle| bundle.models.space.as_ref());
+        let spaces: Vec<_> = snapshot.bundles().filter_map(|bundle| bundle.models.space.as_ref()).collect();
         loop {
             let state = self.state.read();
             // The last ones and the swap under one guard: an item that is put later is placed as it comes.
-            if space.is_none_or(|space| space.meet(&state, MET_AT_ONCE)) {
-                self.snapshot.store(Arc::new(Snapshot { bundle: bundle.clone() }));
+            if spaces.iter().all(|space| space.meet(&state, MET_AT_ONCE)) {
+                self.snapshot.store(Arc::new(snapshot.clone()));
                 return;
             }
             drop(state);
             // New items by the thousand go into the index before there are too many to scan.
-            if let Some(space) = space {
-                space.keep_fast();
-            }
+            spaces.iter().for_each(|space| space.keep_fast());
         }
     }
 
@@ -154,9 +187,7 @@ impl Recommender {
             state.apply(*log_seq, record)?;
             // A new item has a place among the others before its put is acknowledged.
             self.given.follow(&state, record);
-            if let Some(models) = snapshot.models() {
-                models.follow(&state, record, &mut scratch);
-            }
+            snapshot.bundles().for_each(|bundle| bundle.models.follow(&state, record, &mut scratch));
             Ok(())
         })
     }
@@ -202,7 +233,8 @@ impl Recommender {
         deadline: Deadline,
         watch: &Watch,
     ) -> Result<Answer, RecommendError> {
-        let share = self.surface(&request.surface)?.retrieval_share;
+        let snapshot = self.snapshot.load();
+        let share = self.way(request, &snapshot)?.pipeline.config().retrieval_share;
         let all = Watched { deadline, watch };
         let answer = self.answer(request, now, Budgets { retrieval: &all.part(share), all: &all }, watch)?;
         // What came after its caller had left did not come back in time.
@@ -231,13 +263,14 @@ impl Recommender {
         budgets: Budgets<'_>,
         watch: &Watch,
     ) -> Result<Answer, RecommendError> {
-        let pipeline = self.pipeline(&request.surface)?;
-        let order = request.page.as_ref().map(|page| self.order(request, &page.request_id)).transpose()?;
         let snapshot = self.snapshot.load();
-        watch.begin(snapshot.bundle_id());
+        let Way { pipeline, bundle, assignment } = self.way(request, &snapshot)?;
+        let order = request.page.as_ref().map(|page| self.order(request, &page.request_id)).transpose()?;
+        let models = bundle.map(|bundle| &bundle.models);
+        let bundle = bundle.map(|bundle| bundle.id.clone());
+        watch.begin(bundle.clone(), assignment.clone());
         self.with_scratch(|scratch| {
             let state = self.guard();
-            let models = snapshot.models();
             let mut answer = match &order {
                 Some(order) => pipeline.page(&state, models, request, order.items.clone(), now, scratch)?,
                 None => pipeline.recommend_watched(&state, models, request, now, budgets, watch, scratch)?,
@@ -258,8 +291,23 @@ impl Recommender {
                 let (user_id, surface) = (request.user_id.clone(), request.surface.clone());
                 self.pages.lock().keep(name.clone(), Order { user_id, surface, items });
             }
-            Ok(Answer { bundle: snapshot.bundle_id(), ..answer })
+            Ok(Answer { bundle, assignment, ..answer })
         })
+    }
+
+    /// How a request is answered: as its surface says, or as its user's variant does.
+    fn way<'a>(&'a self, request: &Request, snapshot: &'a Snapshot) -> Result<Way<'a>, InvalidInput> {
+        let pipeline = self.pipeline(&request.surface)?;
+        let usual = Way { pipeline, bundle: snapshot.bundle.as_deref(), assignment: None };
+        let running = self.experiments.get(&request.surface);
+        let arm = running.zip(request.user_id.as_ref()).and_then(|(running, user_id)| running.arm(user_id));
+        let Some(arm) = arm else { return Ok(usual) };
+        let bundle = match arm.bundle.map(|id| snapshot.held.get(id)) {
+            None => usual.bundle,
+            Some(Some(held)) => Some(held.as_ref()),
+            Some(None) => return Ok(usual),
+        };
+        Ok(Way { pipeline: arm.pipeline.unwrap_or(pipeline), bundle, assignment: Some(arm.assignment) })
     }
 
     /// The state, to read. Readers stand behind a waiting writer for a moment, as is fair; not for long, since a writer
@@ -283,8 +331,10 @@ impl Recommender {
     pub fn similar(&self, item_id: &str, k: usize, budget: &dyn Budget) -> Result<Similar, RecommendError> {
         let snapshot = self.snapshot.load();
         self.with_scratch(|scratch| {
-            let answer = similar(&self.guard(), snapshot.models(), item_id, k, budget, scratch)?;
-            Ok(Similar { bundle: snapshot.bundle_id(), ..answer })
+            let bundle = snapshot.bundle.as_ref();
+            let models = bundle.map(|bundle| &bundle.models);
+            let answer = similar(&self.guard(), models, item_id, k, budget, scratch)?;
+            Ok(Similar { bundle: bundle.map(|bundle| bundle.id.clone()), ..answer })
         })
     }
 
@@ -300,10 +350,7 @@ impl Recommender {
     /// Whoever owns the threads calls this now and then; it takes one of them.
     pub fn keep_fast(&self) {
         self.given.keep_fast();
-        let snapshot = self.snapshot();
-        if let Some(space) = snapshot.models().and_then(|models| models.space.as_ref()) {
-            space.keep_fast();
-        }
+        self.snapshot().bundles().filter_map(|bundle| bundle.models.space.as_ref()).for_each(|space| space.keep_fast());
     }
 
     fn with_scratch<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {

@@ -5,10 +5,13 @@ use shortlist_store::ServedCandidate;
 use shortlist_types::{ItemId, ItemIdx, Score, Unlimited};
 
 use crate::answer::{Decided, Explanation, StageTiming};
-use crate::feature_ranker::{feature_rows, named_contributions};
+use crate::feature_ranker::feature_rows;
 use crate::rerank::Placed;
 use crate::sources::Proposed;
-use crate::{Candidate, CategoryIds, Degraded, Fate, RequestContext, Scratch, SourceHit, StageName, WhyNot};
+use crate::{
+    Candidate, CategoryEncoders, CategoryIds, Contributions, Degraded, Fate, FittedRanker, RequestContext, Scratch,
+    SourceHit, StageName, WhyNot,
+};
 
 /// A request after the first stage.
 pub struct Retrieved<'a> {
@@ -77,8 +80,8 @@ impl Retrieved<'_> {
             .collect()
     }
 
-    /// What the order `ranked`, of which the first `k` are shown, was decided by.
-    pub(crate) fn decided(&self, ranked: &[Ranked], k: usize, scratch: &Scratch) -> Decided {
+    /// What the order `ranked`, of which the first `k` are shown as they were `placed`, was decided by.
+    pub(crate) fn decided(&self, ranked: &[Ranked], placed: &[Placed], k: usize, scratch: &Scratch) -> Decided {
         let by_ranker = ranked.iter().any(|ranked| ranked.by_ranker);
         let features = if by_ranker { scratch.features.rows.clone() } else { Vec::new() };
         let mut candidates: Vec<_> = self
@@ -96,8 +99,9 @@ impl Retrieved<'_> {
             let candidate = &mut candidates[ranked.candidate];
             candidate.score = ranked.score.get();
             if (place as usize) < k {
-                // Nothing is drawn at random: what is shown would always be.
-                (candidate.position, candidate.propensity) = (Some(place), 1.0);
+                candidate.position = Some(place);
+                // Without rules nothing is drawn: what is shown would always be.
+                candidate.propensity = placed.get(place as usize).map_or(1.0, |placed| placed.propensity);
             }
         }
         let feature_schema = self.context.models.map_or(0, |models| models.features.fingerprint());
@@ -122,19 +126,42 @@ impl Retrieved<'_> {
 
     pub(crate) fn explain(&self, ranked: &Ranked, placed: Placed, scratch: &Scratch) -> Explanation {
         let candidate = &self.candidates[ranked.candidate];
-        let ranker = self.context.models.and_then(|models| models.ranker.as_ref());
-        let schema = self.context.models.map(|models| &models.features).filter(|_| ranked.by_ranker);
-        let named = schema.zip(ranker).and_then(|(schema, ranker)| {
-            let row = scratch.features.rows.chunks_exact(schema.width()).nth(ranked.candidate)?;
-            Some(named_contributions(schema, &ranker.contributions(row)?))
-        });
+        let told = self.contributions(ranked, scratch);
+        let base_score = match &told {
+            Some(Contributions::Exact { base, .. }) => Some(*base),
+            Some(Contributions::Ablation(_)) | None => None,
+        };
         Explanation {
             retrieval_score: candidate.retrieval_score,
             retrieval_rank: ranked.candidate,
             order_rank: placed.from,
-            contributions: named.unwrap_or_default(),
+            base_score,
+            contributions: told.map(|told| self.named(told)).unwrap_or_default(),
             moved_by: placed.moved_by,
+            propensity: placed.propensity,
         }
+    }
+
+    /// What each of the ranker's inputs did for a score that it gave.
+    fn contributions(&self, ranked: &Ranked, scratch: &Scratch) -> Option<Contributions> {
+        let models = self.context.models.filter(|_| ranked.by_ranker)?;
+        let ranker = models.ranker.as_ref()?;
+        let row = scratch.features.rows.chunks_exact(models.features.width()).nth(ranked.candidate)?;
+        let has_ids = ranker.categories().is_some();
+        let ids = if has_ids { scratch.categories.of_candidate(ranked.candidate) } else { Vec::new() };
+        ranker.contributions(row, &ids).ok()
+    }
+
+    /// The same by name, the largest first.
+    fn named(&self, told: Contributions) -> Vec<(String, f32)> {
+        let Some(models) = self.context.models else { return Vec::new() };
+        let encoders = models.ranker.as_ref().and_then(FittedRanker::categories);
+        let categories = encoders.map(CategoryEncoders::categories).unwrap_or_default();
+        let names = models.features.names().map(str::to_owned).chain(categories.into_iter().map(|one| one.name));
+        let (Contributions::Exact { parts, .. } | Contributions::Ablation(parts)) = told;
+        let mut named: Vec<_> = names.zip(parts).collect();
+        named.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+        named
     }
 
     /// Makes the feature row of every candidate and of `others`, eligible items that retrieval did

@@ -29,6 +29,7 @@ impl Served<'_> {
             erasures: self.erasures,
             state_schema: state_schema.to_owned(),
             bundle: answer.bundle.clone(),
+            assignment: answer.assignment.clone(),
             surface: request.surface,
             user_id: request.user_id,
             k: u32::try_from(request.k).unwrap_or(u32::MAX),

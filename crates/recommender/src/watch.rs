@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use shortlist_store::BundleId;
+use shortlist_store::{Assignment, BundleId};
 use shortlist_types::Budget;
 
 use crate::{Answer, Deadline, StageName};
@@ -21,6 +21,7 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct Seen {
     bundle: Option<BundleId>,
+    assignment: Option<Assignment>,
     stage: Option<StageName>,
     so_far: Option<Answer>,
 }
@@ -37,8 +38,8 @@ impl Watch {
     pub fn leave(&self) -> (Option<StageName>, Option<Answer>) {
         self.cancelled.store(true, Ordering::Relaxed);
         let mut seen = self.seen.lock();
-        let bundle = seen.bundle.clone();
-        (seen.stage, seen.so_far.take().map(|answer| Answer { bundle, ..answer }))
+        let (bundle, assignment) = (seen.bundle.clone(), seen.assignment.clone());
+        (seen.stage, seen.so_far.take().map(|answer| Answer { bundle, assignment, ..answer }))
     }
 
     pub(crate) fn skipped(&self) -> &[StageName] {
@@ -58,9 +59,10 @@ impl Watch {
         self.effort.unwrap_or(1.0)
     }
 
-    /// This bundle serves.
-    pub(crate) fn begin(&self, bundle: Option<BundleId>) {
-        self.seen.lock().bundle = bundle;
+    /// This bundle serves, as this variant of an experiment has it.
+    pub(crate) fn begin(&self, bundle: Option<BundleId>, assignment: Option<Assignment>) {
+        let mut seen = self.seen.lock();
+        (seen.bundle, seen.assignment) = (bundle, assignment);
     }
 
     /// This stage runs from now on; none: none does.

@@ -44,6 +44,8 @@ pub use log::{
     AppendCount, Appended, Apply, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport, LogWriter,
     Pin, Retention, Salvaged,
 };
-pub use served::{ServedCandidate, ServedLog, ServedReader, ServedRecent, ServedRequest};
+pub use served::{
+    Assignment, Exposed, Exposure, ServedCandidate, ServedLog, ServedReader, ServedRecent, ServedRequest,
+};
 pub use store::Store;
 pub use store_info::StoreInfo;

@@ -81,7 +81,10 @@ pub const PROMOTIONS_MAX: usize = 32;
 /// Largest registry file in bytes; a larger one is refused unread.
 pub const REGISTRY_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Requests that may wait for the served log; one more is dropped and counted.
+/// Requests and exposures that may wait for the served log; one more is dropped and counted.
 pub const SERVED_QUEUE_MAX: usize = 512;
 /// Requests that are written to the served log in one transaction.
 pub const SERVED_TOGETHER_MAX: usize = 64;
+/// Users and variants of experiments that the served log tells apart, about 150 bytes each; who comes after them is not
+/// kept as exposed, and that is counted.
+pub const EXPOSED_MAX: u64 = 2_000_000;

@@ -3,7 +3,9 @@
 
 mod support;
 
-use shortlist_store::{ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig, StoreError};
+use shortlist_store::{
+    Assignment, Exposed, Exposure, ServedCandidate, ServedLog, ServedRequest, Store, StoreConfig, StoreError,
+};
 use shortlist_types::{ItemIdx, LogSeq, RequestId, UserId};
 use support::store;
 
@@ -22,6 +24,7 @@ fn request(n: u32, user: &str) -> ServedRequest {
         erasures: 0,
         state_schema: "schema".to_owned(),
         bundle: None,
+        assignment: None,
         surface: "home".to_owned(),
         user_id: Some(UserId::parse(user).unwrap()),
         k: 5,
@@ -139,4 +142,43 @@ fn rows_of_an_older_format_make_room_and_a_newer_one_is_refused() {
     assert_eq!(store.served().unwrap().unwrap().count().unwrap(), 1);
     say(99);
     assert!(matches!(store.served().unwrap_err(), StoreError::NewerFormat { found: 99, .. }));
+}
+
+#[test]
+fn exposures_count_requests_from_the_first_and_go_with_their_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_or_create(folder.path()).unwrap();
+    let expose = |log: &ServedLog, user: &str, variant: &str, seconds: i64| {
+        log.expose(Exposure {
+            assignment: Assignment { experiment: "e".to_owned(), variant: variant.to_owned() },
+            user_id: UserId::parse(user).unwrap(),
+            time: shortlist_types::Timestamp::EPOCH.plus_seconds(seconds),
+        });
+    };
+    let exposed = || {
+        let mut all = Vec::new();
+        let each = |one: Exposed| all.push((one.user_id.to_string(), one.variant, one.first.as_micros(), one.requests));
+        store.served().unwrap().unwrap().exposed("e", &mut { each }).unwrap();
+        all
+    };
+    for _ in 0..2 {
+        // Again after a restart.
+        let log = ServedLog::start(&store, &StoreConfig::default()).unwrap();
+        expose(&log, "erased-user", "a", 20);
+        expose(&log, "kept-user", "a", 30);
+        expose(&log, "kept-user", "a", 10);
+        expose(&log, "kept-user", "b", 40);
+        log.flush();
+        assert_eq!(log.dropped(), 0);
+    }
+    let row = |user: &str, variant: &str, seconds: i64, requests: u64| {
+        (user.to_owned(), variant.to_owned(), seconds * 1_000_000, requests)
+    };
+    let kept = [row("kept-user", "a", 10, 4), row("kept-user", "b", 40, 2)];
+    assert_eq!(exposed(), [&[row("erased-user", "a", 20, 2)], &kept[..]].concat());
+    assert_eq!(store.served().unwrap().unwrap().experiments().unwrap(), ["e"]);
+    store.erase_served(&UserId::parse("erased-user").unwrap()).unwrap();
+    assert_eq!(exposed(), kept);
+    let bytes = std::fs::read(folder.path().join("served.db")).unwrap();
+    assert!(!bytes.windows(11).any(|window| window == b"erased-user"), "no copy is left");
 }

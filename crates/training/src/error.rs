@@ -16,6 +16,15 @@ pub enum TrainingError {
     /// The log holds no event at all.
     #[error("the log holds no events: import some, or send them to a running server, then train")]
     NoEvents,
+    /// Nobody was shown an experiment's variants.
+    #[error(
+        "the served log holds nobody who was shown a variant of {experiment:?}: `shortlist serve` with this configuration \
+         keeps them as they ask with their user_id"
+    )]
+    NothingShown {
+        /// Its name.
+        experiment: String,
+    },
     /// One of the slices of time has nothing to learn or measure from.
     #[error(
         "too little to learn from: {what} in the slice from {from} to {until}; the log spans {log_from} to {log_until}"

@@ -10,6 +10,7 @@ use shortlist_types::{ItemIdx, LogRecord, LogSeq, Timestamp, Unlimited, UserIdx}
 
 use crate::calibrate::ImpressionReplay;
 use crate::decision::{Decision, evaluation_decisions};
+use crate::list_study::ListStudy;
 use crate::replay::{Moment, replay_to_stops};
 use crate::report::{Groups, Protocol};
 use crate::rows::K;
@@ -17,11 +18,12 @@ use crate::split::evaluation_start;
 use crate::timeline::{Step, Timeline};
 use crate::validation_cases::eligible_wanted;
 use crate::{
-    Baseline, Comparison, GroupReport, Metrics, NdcgAt10, OutcomeCalibration, Progress, Report, Settings, TrainingError,
+    Baseline, Comparison, GroupReport, ListQuestions, Metrics, NdcgAt10, OutcomeCalibration, Progress, Report,
+    Settings, TrainingError,
 };
 
 /// Resamples behind every interval.
-const BOOTSTRAP_SAMPLES: usize = 1_000;
+pub(crate) const BOOTSTRAP_SAMPLES: usize = 1_000;
 
 /// Evaluates the store's promoted bundle on the latest slice of its log, or on what came after the
 /// bundle's own training if that is later.
@@ -31,6 +33,7 @@ const BOOTSTRAP_SAMPLES: usize = 1_000;
 pub fn evaluate_store(
     store: &Store,
     settings: &Settings<'_>,
+    lists: Option<&ListQuestions>,
     progress: &mut dyn Progress,
 ) -> Result<(Bundle, Report), TrainingError> {
     let Settings { events: event_types, surfaces, training: config, seed, .. } = *settings;
@@ -53,6 +56,7 @@ pub fn evaluate_store(
         until,
         pipeline: &Pipeline::new(surfaces.home().clone())?,
         models: &bundle.models,
+        lists,
         seed,
     };
     let report = evaluation.run(&log, first, progress)?;
@@ -69,6 +73,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) until: LogSeq,
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) models: &'a Models,
+    /// What is asked of lists as a whole, if anything.
+    pub(crate) lists: Option<&'a ListQuestions>,
     pub(crate) seed: u64,
 }
 
@@ -114,18 +120,24 @@ impl Evaluation<'_> {
         let stops: Vec<_> = decisions.iter().map(|decision| decision.before).collect();
         let mut scratch = Scratch::default();
         let mut asked = Vec::with_capacity(decisions.len());
+        let surface = self.pipeline.config();
+        let mut lists = self.lists.map(|questions| ListStudy::new(surface, questions)).transpose()?;
         progress.begin("evaluating as served", Some(decisions.len() as u64));
         let mut encoder = EncoderScratch::default();
         let mut follow = |state: &FeatureState, record: &LogRecord| self.models.follow(state, record, &mut encoder);
         self.models.meet_new_items(&state);
         replay_to_stops(log, &mut state, self.until, &stops, &mut follow, &mut |moment, stop| {
             let decision = &decisions[stop];
-            asked.extend(self.ask(moment, decision, warm.contains(&decision.user), &mut scratch)?);
+            let warm = warm.contains(&decision.user);
+            asked.extend(self.ask(moment, (decision, warm), lists.as_mut(), &mut scratch)?);
             progress.at(stop as u64 + 1);
             Ok(())
         })?;
         progress.end(&format!("{} users asked", asked.len()));
-        Ok(Report { calibration, ..self.report(&asked, state.catalog().len())? })
+        let catalogue = state.catalog().len();
+        let report = self.report(&asked, catalogue)?;
+        let lists = lists.map_or_else(|| Ok(Vec::new()), |lists| lists.reports(catalogue, self.seed))?;
+        Ok(Report { calibration, lists, ..report })
     }
 
     /// Whether the ranker's probabilities came true on the impressions of the slice.
@@ -158,8 +170,8 @@ impl Evaluation<'_> {
     fn ask(
         &self,
         moment: &Moment<'_>,
-        decision: &Decision,
-        warm: bool,
+        (decision, warm): (&Decision, bool),
+        lists: Option<&mut ListStudy<'_>>,
         scratch: &mut Scratch,
     ) -> Result<Option<Asked>, TrainingError> {
         let state = moment.state;
@@ -169,6 +181,9 @@ impl Evaluation<'_> {
         let mut retrieved =
             self.pipeline.retrieve(state, Some(self.models), &request, decision.now, &Unlimited, scratch)?;
         let ranked = self.pipeline.rank(&mut retrieved, &Unlimited, scratch);
+        if let Some(lists) = lists {
+            lists.ask(&retrieved, &ranked, &truth)?;
+        }
         let retrieval: Vec<ItemIdx> = retrieved.candidates.iter().map(|candidate| candidate.item).collect();
         let two_stage: Vec<ItemIdx> = ranked.iter().map(|ranked| retrieval[ranked.candidate]).collect();
         let popular = state.popular().filter(|item| retrieved.context.is_eligible(*item));
@@ -241,7 +256,14 @@ impl Evaluation<'_> {
             candidates: candidates as f64 / asked.len().max(1) as f64,
         };
         let groups = Groups { all: Some(all), warm: self.group(&warm)?, cold: self.group(&cold)? };
-        Ok(Report { metrics, groups, protocol, calibration: BTreeMap::new(), importance: BTreeMap::new() })
+        Ok(Report {
+            metrics,
+            groups,
+            protocol,
+            calibration: BTreeMap::new(),
+            importance: BTreeMap::new(),
+            lists: Vec::new(),
+        })
     }
 
     fn group(&self, asked: &[&Asked]) -> Result<Option<GroupReport>, TrainingError> {

@@ -208,6 +208,7 @@ fn served(log_seq: LogSeq, event: &Event, items: &[ItemIdx]) -> ServedRequest {
         erasures: 0,
         state_schema: String::new(),
         bundle: None,
+        assignment: None,
         surface: "home".to_owned(),
         user_id: Some(event.user_id.clone()),
         k: 10,

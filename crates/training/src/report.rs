@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shortlist_evaluation::Interval;
 
+use crate::ListReport;
+
 /// How good a bundle is on the latest slice of time, asked as it serves.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -20,6 +22,9 @@ pub struct Report {
     /// rows were at hand.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub importance: BTreeMap<String, f64>,
+    /// Lists as a whole, per diversity that was asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ListReport>,
 }
 
 /// The numbers that one looks at first.

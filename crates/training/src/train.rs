@@ -96,6 +96,7 @@ pub fn train(
         until: split.until,
         pipeline: &pipeline,
         models: &models,
+        lists: None,
         seed,
     };
     let report = Report { importance, ..evaluation.run(&log, state.clone(), progress)? };

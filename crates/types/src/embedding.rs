@@ -30,6 +30,11 @@ impl Embedding {
         Ok(Self(components))
     }
 
+    /// Whether it points somewhere: an angle can be told from any vector but the one of zeros.
+    pub fn has_direction(&self) -> bool {
+        self.0.iter().any(|component| *component != 0.0)
+    }
+
     /// The components.
     pub fn as_slice(&self) -> &[f32] {
         &self.0

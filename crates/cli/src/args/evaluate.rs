@@ -154,9 +154,24 @@ pub(crate) struct EvaluateStoreArgs {
     /// Seed of the bootstrap intervals
     #[arg(long, value_name = "S", default_value_t = 42)]
     pub(crate) seed: u64,
+    /// Compare lists with so much diversity (`rerank.diversity`), one row each
+    #[arg(long, value_name = "D,D,...", value_delimiter = ',', value_parser = diversity,
+          default_values_t = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0])]
+    pub(crate) diversity: Vec<f64>,
+    /// Say how far the lists' values of an attribute are from those of the users' histories; several parted by commas
+    #[arg(long, value_name = "ATTRIBUTE", value_delimiter = ',')]
+    pub(crate) calibration_of: Vec<String>,
+    /// Draw what diversity costs in NDCG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn diversity(text: &str) -> Result<f64, String> {
+    let diversity: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (0.0..=1.0).contains(&diversity) { Ok(diversity) } else { Err("must be 0 to 1".to_owned()) }
 }
 
 fn part(text: &str) -> Result<f64, String> {

@@ -1,13 +1,15 @@
 use std::time::Instant;
 
 use serde_json::json;
+use shortlist_evaluation::Interval;
 use shortlist_store::Store;
-use shortlist_training::{Comparison, GroupReport, Report, evaluate_store};
+use shortlist_training::{Comparison, GroupReport, ListQuestions, ListReport, Report, evaluate_store};
 
 use crate::args::{EvaluateCommand, EvaluateStoreArgs};
 use crate::commands::{evaluate_cold_start, evaluate_ranking, evaluate_retrieval};
 use crate::config::Config;
 use crate::output;
+use crate::pictures::diversity_svg;
 use crate::progress_bars::ProgressBars;
 
 /// `shortlist evaluate`.
@@ -25,7 +27,12 @@ fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.store.store)?;
     let started = Instant::now();
     let mut progress = ProgressBars::default();
-    let (bundle, report) = evaluate_store(&store, &config.learning(args.seed), &mut progress)?;
+    let lists = ListQuestions { diversities: args.diversity.clone(), attributes: args.calibration_of.clone() };
+    let (bundle, report) = evaluate_store(&store, &config.learning(args.seed), Some(&lists), &mut progress)?;
+    if let Some(path) = &args.svg {
+        fs_err::write(path, diversity_svg(&report.lists))?;
+        output::note(&format!("drew {}", path.display()));
+    }
     if args.json {
         return output::json(&json!({
             "bundle": bundle.id.to_string(),
@@ -33,12 +40,36 @@ fn store(args: &EvaluateStoreArgs) -> anyhow::Result<()> {
             "groups": report.groups,
             "protocol": report.protocol,
             "calibration": report.calibration,
+            "lists": report.lists,
             "seconds": started.elapsed().as_secs_f64(),
         }));
     }
     print_report(&report);
+    print_lists(&report.lists, args);
     output::line(&format!("bundle {}", bundle.id));
     Ok(())
+}
+
+fn print_lists(lists: &[ListReport], args: &EvaluateStoreArgs) {
+    output::line("lists of 10 as a whole, by rerank.diversity");
+    let mut header = vec!["diversity", "NDCG@10", "unlike pairs", "novelty, bits", "coverage"];
+    let attributes: Vec<String> = args.calibration_of.iter().map(|name| format!("off in {name}, nats")).collect();
+    header.extend(attributes.iter().map(String::as_str));
+    let rows = lists.iter().map(|list| {
+        let Interval { mean, low, high, .. } = list.ndcg_at_10;
+        let mut row = vec![
+            format!("{:.2}", list.diversity),
+            format!("{mean:.4} [{:.4}, {high:.4}]", low.max(0.0)),
+            list.intra_list_diversity.map(|unlike| format!("{unlike:.3}")).unwrap_or_default(),
+            list.novelty.map(|bits| format!("{bits:.2}")).unwrap_or_default(),
+            format!("{:.1} %", list.coverage * 100.0),
+        ];
+        row.extend(args.calibration_of.iter().map(|name| {
+            list.miscalibration.get(name).map_or_else(|| "nobody has it".to_owned(), |far| format!("{far:.3}"))
+        }));
+        row
+    });
+    output::table(&header, rows);
 }
 
 /// Prints a report as people read it.
@@ -82,7 +113,7 @@ pub(crate) fn print_report(report: &Report) {
 }
 
 fn row(name: &str, group: &GroupReport) -> Vec<String> {
-    let interval = |i: &shortlist_evaluation::Interval| format!("{:.4} [{:.4}, {:.4}]", i.mean, i.low.max(0.0), i.high);
+    let interval = |i: &Interval| format!("{:.4} [{:.4}, {:.4}]", i.mean, i.low.max(0.0), i.high);
     let gain = |c: &Comparison| {
         let relative = c.relative.map_or_else(|| "n/a".to_owned(), |gain| format!("{:+.1} %", gain * 100.0));
         format!("{relative} [{:+.4}, {:+.4}]", c.difference.low, c.difference.high)

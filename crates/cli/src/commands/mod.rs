@@ -6,6 +6,7 @@ mod evaluate;
 mod evaluate_cold_start;
 mod evaluate_ranking;
 mod evaluate_retrieval;
+mod experiment;
 mod features;
 mod import;
 mod index;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Command::Recommend(args) => recommend::run(&args),
         Command::Evaluate(command) => evaluate::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Experiment(command) => experiment::run(&command),
         Command::Features(command) => features::run(&command),
         Command::Index(command) => index::run(&command),
         Command::Loadtest(args) => loadtest::run(&args),

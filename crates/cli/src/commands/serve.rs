@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use anyhow::Context;
 use shortlist_features::FeatureState;
 use shortlist_gateway::{Parts, Service};
 use shortlist_recommender::{Bundle, DurableState, Recommender};
-use shortlist_store::{LogWriter, ServedLog, Store};
+use shortlist_store::{BundleId, LogWriter, ServedLog, Store};
 use shortlist_training::Progress;
 use tokio::net::TcpListener;
 
@@ -38,7 +39,13 @@ pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Resu
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
     let served = served_log(&store, config).map(Arc::new);
-    let recommender = Arc::new(Recommender::new(fold_log(&store, config)?, &config.surfaces)?);
+    let recommender = Recommender::new(fold_log(&store, config)?, &config.surfaces)?;
+    let recommender = Arc::new(recommender.with_experiments(&config.experiments)?);
+    let spared: BTreeSet<_> = config.experiments.bundles().cloned().collect();
+    for id in &spared {
+        let bundle = load(&store, id).with_context(|| format!("an experiment serves from bundle {id}"))?;
+        recommender.hold(Arc::new(bundle));
+    }
     match load_current(&store) {
         Ok(bundle) => recommender.swap(bundle),
         // Events are still to be taken, and popular items to be shown, while somebody mends it.
@@ -62,9 +69,14 @@ pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Resu
         Parts { recommender: Arc::clone(&recommender), writer: Arc::clone(&writer), state: durable.clone(), served };
     let service = Arc::new(Service::new(parts, &config.gateway)?);
     let stopping = Arc::new(AtomicBool::new(false));
-    let maintenance =
-        Maintenance { store: store.clone(), state: durable, writer: Arc::clone(&writer), config: config.store.clone() }
-            .start(Arc::clone(&stopping))?;
+    let maintenance = Maintenance {
+        store: store.clone(),
+        state: durable,
+        writer: Arc::clone(&writer),
+        config: config.store.clone(),
+        spared,
+    }
+    .start(Arc::clone(&stopping))?;
     let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -90,7 +102,7 @@ pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Resu
 
 /// The served log, if it is to be kept and can be: it must not keep anybody from being served.
 fn served_log(store: &Store, config: &Config) -> Option<ServedLog> {
-    if config.store.served_share <= 0.0 {
+    if config.store.served_share <= 0.0 && config.experiments.is_empty() {
         return None;
     }
     let opened = ServedLog::start(store, &config.store);
@@ -120,8 +132,11 @@ pub(crate) fn fold_log(store: &Store, config: &Config) -> anyhow::Result<Feature
 pub(crate) fn load_current(store: &Store) -> anyhow::Result<Option<Arc<Bundle>>> {
     let registry = store.registry();
     let Some(id) = registry.current()? else { return Ok(None) };
-    let bundle = Bundle::load(&registry, &store.reader()?, &id).with_context(|| format!("bundle {id} cannot serve"))?;
-    Ok(Some(Arc::new(bundle)))
+    Ok(Some(Arc::new(load(store, &id)?)))
+}
+
+fn load(store: &Store, id: &BundleId) -> anyhow::Result<Bundle> {
+    Bundle::load(&store.registry(), &store.reader()?, id).with_context(|| format!("bundle {id} cannot serve"))
 }
 
 /// Looks every second for another promoted bundle and swaps to it. One that cannot serve is said and
@@ -148,7 +163,8 @@ fn watch_registry(
                 }
             };
             recommender.keep_fast();
-            let serving = recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
+            let snapshot = recommender.snapshot();
+            let serving = snapshot.bundle.as_ref().map(|bundle| bundle.id.clone());
             if current == serving || current == refused {
                 continue;
             }

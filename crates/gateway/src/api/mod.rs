@@ -28,8 +28,8 @@ pub use operations::{Alive, Readiness};
 pub use problem::Problem;
 pub use rank::RankRequest;
 pub use recommend::{
-    Contribution, ExplanationView, RecentBody, RecommendRequest, RecommendResponse, RecommendedItemView, SourceView,
-    WhyNotView,
+    Contribution, ExperimentView, ExplanationView, RecentBody, RecommendRequest, RecommendResponse,
+    RecommendedItemView, SourceView, WhyNotView,
 };
 pub use refused_row::RefusedRow;
 pub use search::SearchRequest;

@@ -36,10 +36,11 @@ pub(crate) fn direction(field: &'static str, numbers: &[Number]) -> Result<Embed
         finite_f32(field, number).map_err(|error| InvalidInput::new(format!("{field}[{i}]"), error.reason))
     };
     let components = numbers.iter().enumerate().map(component).collect::<Result<Vec<_>, _>>()?;
-    if components.iter().all(|component| *component == 0.0) {
+    let vector = Embedding::parse(components)?;
+    if !vector.has_direction() {
         return Err(InvalidInput::new(field, "must not be zero in every dimension: it would have no direction"));
     }
-    Embedding::parse(components)
+    Ok(vector)
 }
 
 #[cfg(test)]

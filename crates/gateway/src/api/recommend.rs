@@ -7,6 +7,7 @@ use serde_json::Number;
 use shortlist_recommender::{
     Answer, DEFAULT_SURFACE, Explanation, Expression, Fate, Page, RecentEvent, RecommendedItem, Request, WhyNot,
 };
+use shortlist_store::Assignment;
 use shortlist_types::limits::{EXCLUDE_MAX, GIVEN_MAX, OFFSET_MAX, WHY_NOT_MAX};
 use shortlist_types::{InvalidInput, ItemId, RequestId, Timestamp, UserId};
 use utoipa::ToSchema;
@@ -155,6 +156,9 @@ pub struct RecommendResponse {
     pub items: Vec<RecommendedItemView>,
     /// The bundle of models that served; `null` when none is loaded.
     pub bundle: Option<String>,
+    /// The experiment that the user is in on this surface, and his variant; absent if he is in none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<ExperimentView>,
     /// The state that served: all records of the log up to this one.
     pub log_seq: u64,
     /// What was less than asked, and why: `no_bundle`, `source_timeout`, `source_skipped`, `ann_failed`,
@@ -173,6 +177,16 @@ pub struct RecommendResponse {
     /// What became of the items that the request asked about; absent if it asked about none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why_not: Vec<WhyNotView>,
+}
+
+/// Which variant of an experiment answered.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Experiment)]
+pub struct ExperimentView {
+    /// Name of the experiment.
+    pub name: String,
+    /// Name of the variant.
+    pub variant: String,
 }
 
 /// What became of one item.
@@ -242,10 +256,17 @@ pub struct ExplanationView {
     pub retrieval_rank: u32,
     /// Place in the ranker's order, from 0, before the surface's rules moved items.
     pub order_rank: u32,
-    /// What each feature adds to the score, compared with the average training row; largest first.
+    /// The score of a row with every feature at its average: with `contributions` it adds up to the ranker's score.
+    /// Absent if they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_score: Option<f32>,
+    /// What each input of the ranker does for the score, largest first: with a `base_score` what it adds to that,
+    /// exactly; without one, for networks, an approximation: what the score would lose without this input alone.
     pub contributions: Vec<Contribution>,
     /// The surface's rules that moved it.
     pub moved_by: Vec<String>,
+    /// The probability that it stands here, given the items above it; below 1 where places are drawn at random.
+    pub propensity: f32,
     /// All of it for a person to read.
     pub sentence: String,
 }
@@ -281,6 +302,10 @@ impl RecommendResponse {
             request_id,
             items: items.collect(),
             bundle: answer.bundle.as_ref().map(ToString::to_string),
+            experiment: answer
+                .assignment
+                .clone()
+                .map(|Assignment { experiment, variant }| ExperimentView { name: experiment, variant }),
             log_seq: answer.log_seq.0,
             degraded: answer.degraded.iter().map(|reason| reason.as_str()).collect(),
             timings,
@@ -309,10 +334,12 @@ impl ExplanationView {
             retrieval_score: explanation.retrieval_score.map(shortlist_types::Score::get),
             retrieval_rank: count(explanation.retrieval_rank),
             order_rank: count(explanation.order_rank),
+            base_score: explanation.base_score,
             contributions: contributions
                 .map(|(feature, contribution)| Contribution { feature: feature.clone(), contribution: *contribution })
                 .collect(),
             moved_by: explanation.moved_by.clone(),
+            propensity: explanation.propensity,
             sentence: item.sentence().unwrap_or_default(),
         }
     }

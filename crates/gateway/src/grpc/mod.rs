@@ -4,6 +4,7 @@ mod from_wire;
 mod handler;
 mod status;
 mod stream_group;
+mod timed_body;
 mod to_wire;
 
 use std::any::Any;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use shortlist_proto::v1::FILE_DESCRIPTOR_SET;
@@ -26,6 +28,7 @@ use crate::api_error::ApiError;
 use crate::{GatewayError, Service};
 use handler::Handler;
 pub(crate) use status::unknown_method;
+use timed_body::time_body;
 
 /// The name under which health is asked for; the empty name asks for the whole server.
 pub(crate) const SERVICE_NAME: &str = "shortlist.v1.ShortlistService";
@@ -47,7 +50,8 @@ pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), 
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     let router = routes.routes().prepare().into_axum_router().reset_fallback();
-    Ok((router.layer(CatchPanicLayer::custom(answer_panic)), reporter))
+    let router = router.layer(from_fn(time_body)).layer(CatchPanicLayer::custom(answer_panic));
+    Ok((router, reporter))
 }
 
 /// An error before a handler was reached, as the caller's protocol tells it.

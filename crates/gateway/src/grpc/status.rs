@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use tonic::Status;
 use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::api_error::ApiError;
@@ -31,6 +31,21 @@ impl From<ApiError> for Status {
 }
 
 /// The answer to a method that no service has.
-pub(crate) fn unknown_method(path: &str) -> Response {
-    Status::unimplemented(format!("there is no method {path:?}")).into_http::<Body>()
+pub(crate) fn unknown_method() -> Response {
+    Status::from(ApiError::NoSuchEndpoint).into_http::<Body>()
+}
+
+/// An answer that the library gave before a handler heard of the call: a message that is too large, or no message. It
+/// counts the second as a failure of ours, and its text names types.
+pub(super) fn in_our_words(response: Response) -> Response {
+    let headers = response.headers();
+    if headers.contains_key(GRPC_ERROR_CODE) {
+        return response;
+    }
+    let error = match headers.get(Status::GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes())) {
+        Some(Code::OutOfRange) => ApiError::BodyTooLarge,
+        Some(Code::Internal) => ApiError::InvalidMessage,
+        _ => return response,
+    };
+    Status::from(error).into_http::<Body>()
 }

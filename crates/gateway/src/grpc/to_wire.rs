@@ -6,16 +6,18 @@ use shortlist_proto::v1::{self, attribute_value::Value};
 use shortlist_types::{AttributeValue, Attributes};
 
 use crate::api::{
-    ChangeResponse, ExplanationView, IngestResponse, ItemPage, ItemView, RecommendResponse, RecommendedItemView,
-    RefusedRow, SimilarResponse, UserPage, UserView, WhyNotView,
+    ChangeResponse, ExperimentView, ExplanationView, IngestResponse, ItemPage, ItemView, RecommendResponse,
+    RecommendedItemView, RefusedRow, SimilarResponse, UserPage, UserView, WhyNotView,
 };
 
 pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
-    let RecommendResponse { request_id, items, bundle, log_seq, degraded, timings, score_kind, why_not } = response;
+    let RecommendResponse { request_id, items, bundle, experiment, log_seq, degraded, timings, score_kind, why_not } =
+        response;
     v1::RecommendResponse {
         request_id,
         items: items.into_iter().map(recommended_item).collect(),
         bundle,
+        experiment: experiment.map(|ExperimentView { name, variant }| v1::Experiment { name, variant }),
         log_seq,
         degraded: texts(&degraded),
         timings: named(timings),
@@ -53,6 +55,8 @@ fn explained(explanation: ExplanationView) -> v1::Explanation {
         order_rank: explanation.order_rank,
         contributions: contributions.collect(),
         moved_by: explanation.moved_by.clone(),
+        base_score: explanation.base_score,
+        propensity: explanation.propensity,
         sentence: explanation.sentence.clone(),
     }
 }

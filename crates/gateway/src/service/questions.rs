@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use shortlist_recommender::{DEFAULT_SURFACE, Request, Served, Watch};
+use shortlist_store::Exposure;
 use shortlist_types::{ItemId, RequestId};
 
 use super::Service;
@@ -24,7 +25,8 @@ impl Service {
         let surface = recommender.surface(request.surface.as_deref().unwrap_or(DEFAULT_SURFACE))?;
         let default = surface.deadline_ms.map_or(self.default_timeout, Duration::from_millis);
         let patience = call.patience(request.deadline_ms.as_ref(), default)?;
-        let served = self.parts.served.clone().filter(|served| served.wants(call.received.random()));
+        let served = self.parts.served.clone();
+        let is_kept = served.as_ref().is_some_and(|served| served.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
         let received = call.received;
         let watched: Arc<OnceLock<Watch>> = Arc::default();
@@ -35,10 +37,14 @@ impl Service {
             let queue = received.at.elapsed();
             let request_id = RequestId::parse(&received.request_id.to_string())?;
             let request = request.parse(received.now)?;
-            let request = Request { keep: served.is_some(), request_id: Some(request_id.clone()), ..request };
+            let request = Request { keep: is_kept, request_id: Some(request_id.clone()), ..request };
             let watch = watching.get_or_init(|| recommender.watch(queue));
             let mut answer = recommender.recommend_watched(&request, received.now, patience.budget(), watch)?;
             if let Some(served) = served {
+                let assigned = answer.assignment.clone().zip(request.user_id.clone());
+                if let Some((assignment, user_id)) = assigned {
+                    served.expose(Exposure { assignment, user_id, time: received.now });
+                }
                 let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
                 kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
             }

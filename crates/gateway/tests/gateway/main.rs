@@ -9,6 +9,7 @@ mod docs;
 mod errors;
 mod events;
 mod grpc;
+mod limits;
 mod openapi;
 mod operations;
 mod overload;

@@ -15,6 +15,14 @@ struct Column {
 }
 
 impl Column {
+    fn of(&self, candidate: usize) -> &[u32] {
+        if self.shared {
+            return &self.ids;
+        }
+        let start = candidate.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.ids[start..self.ends[candidate] as usize]
+    }
+
     fn read(&self) -> Ids<'_> {
         if self.shared { Ids::Shared(&self.ids) } else { Ids::Lists { ids: &self.ids, ends: &self.ends } }
     }
@@ -57,6 +65,11 @@ impl CategoryIds {
     /// Category `place` is the same for all candidates.
     pub(crate) fn share(&mut self, place: usize) {
         self.columns[place].shared = true;
+    }
+
+    /// The ids of one candidate, by category.
+    pub(crate) fn of_candidate(&self, candidate: usize) -> Vec<&[u32]> {
+        self.columns[..self.count].iter().map(|column| column.of(candidate)).collect()
     }
 
     /// As a model reads them.

@@ -57,6 +57,11 @@ impl AttributeValues {
         values
     }
 
+    /// How many items.
+    pub(super) fn items(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Numbers of the values of the item at a place.
     pub(super) fn at(&self, place: usize) -> &[u32] {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use shortlist_types::limits::{ATTRIBUTE_NAME_BYTES_MAX, K_MAX};
 use shortlist_types::{InvalidInput, Timestamp};
 
+use super::Explore;
 use super::active::Active;
 
 const CAPS_MAX: usize = 8;
@@ -29,6 +30,9 @@ pub struct RerankConfig {
     pub boosts: Vec<Boost>,
     /// Items with a place of their own.
     pub pins: Vec<Pin>,
+    /// Places that are drawn at random; none: the list is what the rules make of the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explore: Option<Explore>,
 }
 
 /// How often one value of an attribute may stand in a list, and how close.
@@ -96,7 +100,7 @@ impl RerankConfig {
     /// Whether it leaves every list as it is.
     pub(super) fn is_nothing(&self) -> bool {
         let no_rules = self.caps.is_empty() && self.boosts.is_empty() && self.pins.is_empty();
-        no_rules && self.diversity <= 0.0
+        no_rules && self.diversity <= 0.0 && self.explore.is_none()
     }
 
     /// Checks all but the expressions.
@@ -125,6 +129,9 @@ impl RerankConfig {
                 let reason = "needs most, 1 or more, or apart, 1 or more; what is not to be shown at all is a filter";
                 return Err(InvalidInput::new(format!("caps.{attribute}"), reason));
             }
+        }
+        if let Some(explore) = &self.explore {
+            explore.check().map_err(|error| error.within("explore"))?;
         }
         for (i, boost) in self.boosts.iter().enumerate() {
             let at = |field: &str| format!("boosts[{i}].{field}");

@@ -9,7 +9,8 @@ mod value;
 
 pub use filter_config::FilterConfig;
 pub use source_config::{SourceConfig, SourceKind};
-pub(crate) use surface_config::portion;
 pub use surface_config::{About, RankBy, SurfaceConfig};
+pub(crate) use surface_config::{Changes, portion};
 pub use surfaces::Surfaces;
+pub(crate) use surfaces::is_name;
 pub(crate) use value::ValueModel;

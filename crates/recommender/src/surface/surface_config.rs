@@ -59,7 +59,7 @@ pub enum RankBy {
 /// The form in a file: what it leaves out is as in the surface that it changes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     about: Option<About>,
     candidates_max: Option<usize>,
     candidates_share: Option<f64>,
@@ -70,6 +70,19 @@ pub(super) struct Changes {
     rerank: Option<RerankConfig>,
     deadline_ms: Option<u64>,
     retrieval_share: Option<f64>,
+}
+
+impl Changes {
+    /// The surface as a variant of an experiment has it.
+    ///
+    /// # Errors
+    /// A field out of range, or a deadline: that is the same for all who ask.
+    pub(crate) fn of_variant(self, base: &SurfaceConfig) -> Result<SurfaceConfig, InvalidInput> {
+        if self.deadline_ms.is_some() {
+            return Err(InvalidInput::new("deadline_ms", "is the surface's own and cannot differ between variants"));
+        }
+        base.clone().changed(self)
+    }
 }
 
 impl Default for SurfaceConfig {

@@ -10,6 +10,7 @@ use crate::{DEFAULT_SURFACE, RANK_SURFACE, SIMILAR_ITEMS_SURFACE};
 
 /// Most surfaces of a configuration.
 const SURFACES_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 64;
 
 /// `[surfaces]`: all surfaces by name; `home`, `similar-items` and `rank` are always there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,8 +72,7 @@ impl<'de> Visitor<'de> for ByName {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Surfaces, A::Error> {
         let mut all = shipped();
         while let Some(name) = map.next_key::<String>()? {
-            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-            if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+            if !is_name(&name) {
                 return Err(A::Error::custom(format!(
                     "names of surfaces are 1 to 64 of a-z, 0-9, - and _, got {name:?}"
                 )));
@@ -85,6 +85,12 @@ impl<'de> Visitor<'de> for ByName {
         }
         Ok(Surfaces(all))
     }
+}
+
+/// Whether a surface or an experiment may be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(fits)
 }
 
 /// One surface, as it changes another.

@@ -1,13 +1,14 @@
 //! Rules of a surface for its list as a whole: each holds wherever enough items exist, and what it did is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::{ProptestConfig, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use shortlist_recommender::{
-    Answer, Boost, Cap, Fate, Page, Pin, Pipeline, Recommender, Request, RerankConfig, Scratch, SurfaceConfig, Surfaces,
+    Answer, Boost, Cap, Explore, Fate, Page, Pin, Pipeline, RecommendedItem, Recommender, Request, RerankConfig,
+    Scratch, SurfaceConfig, Surfaces,
 };
-use shortlist_types::{ItemId, Timestamp, Unlimited};
+use shortlist_types::{ItemId, RequestId, Timestamp, Unlimited};
 
 use super::surfaces::{filter, item_id};
 use super::{ITEMS, World, ask, ids, user_id, world};
@@ -123,6 +124,89 @@ proptest! {
     }
 }
 
+/// The first `k` of a ranking by the definition of maximal marginal relevance.
+fn most_relevant(ranking: &Answer, k: usize, diversity: f32) -> Vec<&ItemId> {
+    let World { state, models, .. } = world();
+    let unit = |item: &RecommendedItem| {
+        // What no model knows is like nothing.
+        let vector = models.vector(state.catalog().find(item.item_id.as_str()).unwrap());
+        let length = vector.as_ref().map_or(1.0, |vector| vector.iter().map(|x| x * x).sum::<f32>().sqrt());
+        vector.map(|vector| vector.iter().map(|x| x / length).collect()).unwrap_or_default()
+    };
+    let units: Vec<Vec<f32>> = ranking.items.iter().map(unit).collect();
+    let scores: Vec<f32> = ranking.items.iter().map(|item| item.score.get()).collect();
+    let (most, least) = (scores[0], scores[scores.len() - 1]);
+    let mut list: Vec<usize> = Vec::new();
+    while list.len() < k {
+        let value = |item: usize| {
+            let cosine = |other: &usize| units[item].iter().zip(&units[*other]).map(|(x, y)| x * y).sum::<f32>();
+            let alike = list.iter().map(cosine).fold(0.0, f32::max);
+            (1.0 - diversity) * (scores[item] - least) / (most - least) - diversity * alike
+        };
+        let left = (0..scores.len()).filter(|item| !list.contains(item));
+        list.push(left.max_by(|a, b| value(*a).total_cmp(&value(*b)).then(b.cmp(a))).unwrap());
+    }
+    list.into_iter().map(|item| &ranking.items[item].item_id).collect()
+}
+
+#[test]
+fn diversity_is_maximal_marginal_relevance() {
+    let mut moved = 0;
+    for user in 1..60 {
+        let ranking = ask(&Request::of(user_id(user), 40));
+        for diversity in [0.2, 0.6] {
+            let pipeline = with(RerankConfig { diversity, ..RerankConfig::default() });
+            let answer = asked(&pipeline, &Request::of(user_id(user), 8));
+            assert_eq!(ids(&answer), most_relevant(&ranking, 8, diversity as f32), "user {user}, {diversity}");
+            moved += usize::from(ids(&answer) != ids(&ranking)[..8]);
+        }
+    }
+    assert!(moved > 60, "{moved} lists are not the ranking");
+}
+
+#[test]
+fn exploration_keeps_the_rules_and_its_share_and_tells_its_propensities() {
+    let explore = Explore { share: 0.3, epsilon: Some(1.0), temperature: None, among: 60 };
+    let rules = RerankConfig { pins: vec![pin(7, 2)], explore: Some(explore), ..cap(Some(3), 1) };
+    let pipeline = with(rules);
+    let named = |name: usize| Request {
+        request_id: Some(RequestId::parse(&format!("request-{name}")).unwrap()),
+        explain: true,
+        keep: true,
+        ..Request::of(None, 10)
+    };
+    let mut distinct = HashSet::new();
+    let mut explored = 0;
+    for name in 0..200 {
+        let answer = asked(&pipeline, &named(name));
+        assert_eq!(ids(&answer), ids(&asked(&pipeline, &named(name))), "the same request draws the same");
+        assert_eq!(*ids(&answer)[1], item_id(7), "a pin is not drawn");
+        let of = categories(&answer);
+        assert!(of.iter().all(|one| of.iter().filter(|other| *other == one).count() <= 3), "{of:?}");
+        assert!((1..10).all(|place| of[place] != of[place - 1] || place <= 2), "never two in a row: {of:?}");
+        let decided = answer.decided.as_ref().unwrap();
+        let mut drawn = 0;
+        for item in &answer.items {
+            let told = item.explanation.as_ref().unwrap();
+            let index = world().state.catalog().find(item.item_id.as_str()).unwrap();
+            let kept = decided.candidates.iter().find(|candidate| candidate.item == index).unwrap();
+            assert_eq!((kept.position, kept.propensity), (Some(item.rank as u32), told.propensity));
+            assert!(told.propensity > 0.0 && told.propensity <= 1.0);
+            let is_drawn = told.moved_by.iter().any(|rule| rule == "drawn to explore");
+            assert!(!is_drawn || (told.propensity < 0.1 && item.sentence().unwrap().contains("had a chance of 0.0")));
+            drawn += usize::from(is_drawn);
+        }
+        assert!(drawn <= 3, "{drawn} of ten");
+        explored += drawn;
+        distinct.extend(ids(&answer).into_iter().cloned());
+    }
+    assert!(explored > 500 && distinct.len() > 35, "{explored} drawn, {} items", distinct.len());
+    // Without a name nothing is drawn.
+    let plain = asked(&pipeline, &Request { request_id: None, ..named(0) });
+    let told = |answer: &Answer| answer.items.iter().all(|item| item.explanation.as_ref().unwrap().propensity >= 1.0);
+    assert!(told(&plain));
+}
+
 /// Mean cosine of the pairs of a list.
 fn likeness(answer: &Answer) -> f32 {
     let World { state, models, .. } = world();
@@ -200,10 +284,10 @@ fn pages_keep_the_rules_and_repeat_nothing() {
     let recommender = Recommender::new(state.clone(), &surfaces).unwrap();
     let _ = models;
     let mut seen = Vec::new();
-    let first = shortlist_types::RequestId::parse("first").unwrap();
+    let first = RequestId::parse("first").unwrap();
     for page in 0..3 {
         let request = Request {
-            request_id: Some(shortlist_types::RequestId::parse(&format!("page-{page}")).unwrap()),
+            request_id: Some(RequestId::parse(&format!("page-{page}")).unwrap()),
             page: (page > 0).then(|| Page { request_id: first.clone(), offset: page * 10 }),
             ..Request::of(None, 10)
         };
@@ -225,9 +309,11 @@ fn pages_keep_the_rules_and_repeat_nothing() {
 fn why_not_tells_the_truth_of_every_item() {
     let World { state, models, now } = world();
     let mut counts: HashMap<&'static str, usize> = HashMap::new();
-    for user in 1..=100 {
+    // A thousand requests.
+    for request in 0..1_000 {
+        let user = request % 140 + 1;
         let request = Request {
-            exclude: vec![item_id(user)],
+            exclude: vec![item_id(request % ITEMS + 1)],
             filter: filter("price < 60"),
             why_not: (1..=ITEMS)
                 .step_by(5)
@@ -285,10 +371,19 @@ fn why_not_tells_the_truth_of_every_item() {
 #[test]
 fn what_makes_no_sense_is_refused_by_its_name() {
     let time = |text: &str| Some(Timestamp::parse(text).unwrap());
+    let exploring = |epsilon, temperature, share| RerankConfig {
+        explore: Some(Explore { share, epsilon, temperature, among: 100 }),
+        ..RerankConfig::default()
+    };
     let boost = Boost { items: None, by: 1.0, fades_days: None, from: None, until: None };
     for (rerank, text) in [
         (RerankConfig { diversity: 1.1, ..RerankConfig::default() }, "rerank.diversity: must be 0 to 1, got 1.1"),
         (RerankConfig { diversity: f64::NAN, ..RerankConfig::default() }, "rerank.diversity: must be 0 to 1, got NaN"),
+        (exploring(None, None, 0.1), "rerank.explore: needs either epsilon, for a uniform draw, or temperature"),
+        (exploring(Some(0.1), Some(0.1), 0.1), "rerank.explore: needs either epsilon"),
+        (exploring(Some(1.5), None, 0.1), "rerank.explore.epsilon: must be 0 to 1, got 1.5"),
+        (exploring(None, Some(0.0), 0.1), "rerank.explore.temperature: must be 0.001 to 10, got 0"),
+        (exploring(Some(0.5), None, f64::NAN), "rerank.explore.share: must be 0 to 1, got NaN"),
         (cap(Some(0), 0), "rerank.caps.category: needs most"),
         (cap(None, 0), "rerank.caps.category: needs most"),
         (

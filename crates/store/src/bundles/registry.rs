@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use shortlist_types::Timestamp;
@@ -136,12 +136,12 @@ impl Registry {
         Ok(id)
     }
 
-    /// Removes the oldest bundles beyond `kept`; the current one, the one before it and the newest, which may
-    /// be about to be promoted, stay. Says which.
+    /// Removes the oldest bundles beyond `kept`; the current one, the one before it, the newest, which may
+    /// be about to be promoted, and those that are `spared` stay. Says which.
     ///
     /// # Errors
     /// [`StoreError::RegistryBusy`], a damaged registry file, or the disk.
-    pub fn prune(&self, kept: usize) -> Result<Vec<BundleId>, StoreError> {
+    pub fn prune(&self, kept: usize, spared: &BTreeSet<BundleId>) -> Result<Vec<BundleId>, StoreError> {
         if self.list()?.len() <= kept {
             return Ok(Vec::new());
         }
@@ -151,7 +151,9 @@ impl Registry {
         let list = self.list()?;
         let surplus = list.len().saturating_sub(kept);
         let old = list.split_last().map_or(&list[..], |(_, old)| old);
-        let removable = old.iter().filter(|info| !info.current && Some(&info.id) != previous.as_ref());
+        let is_needed =
+            |info: &BundleInfo| info.current || Some(&info.id) == previous.as_ref() || spared.contains(&info.id);
+        let removable = old.iter().filter(|info| !is_needed(info));
         let removed: Vec<_> = removable.take(surplus).map(|info| info.id.clone()).collect();
         for id in &removed {
             folder::remove(&self.bundles, id)?;
@@ -296,8 +298,11 @@ mod tests {
         let ids: Vec<_> = (1..=6).map(|content| publish(&registry, content)).collect();
         registry.promote(&ids[0], time(10)).unwrap();
         registry.promote(&ids[1], time(11)).unwrap();
-        assert!(registry.prune(6).unwrap().is_empty());
-        assert_eq!(registry.prune(3).unwrap(), ids[2..5]);
+        let none = BTreeSet::new();
+        assert!(registry.prune(6, &none).unwrap().is_empty());
+        let spared = registry.prune(3, &ids[2..5].iter().cloned().collect()).unwrap();
+        assert!(ids[2..5].iter().all(|id| !spared.contains(id)), "{spared:?}");
+        assert_eq!(registry.prune(3, &none).unwrap(), ids[2..5]);
         let left: Vec<_> = registry.list().unwrap().into_iter().map(|info| info.id).collect();
         assert_eq!(left, [ids[0].clone(), ids[1].clone(), ids[5].clone()]);
         assert_eq!(registry.rollback(time(12)).unwrap(), ids[0]);
@@ -309,9 +314,9 @@ mod tests {
         let ids: Vec<_> = (1..=3).map(|content| publish(&registry, content)).collect();
         registry.promote(&ids[0], time(10)).unwrap();
         registry.promote(&ids[1], time(11)).unwrap();
-        assert!(registry.prune(2).unwrap().is_empty());
+        assert!(registry.prune(2, &BTreeSet::new()).unwrap().is_empty());
         registry.promote(&ids[2], time(12)).unwrap();
-        assert_eq!(registry.prune(2).unwrap(), ids[..1]);
+        assert_eq!(registry.prune(2, &BTreeSet::new()).unwrap(), ids[..1]);
     }
 
     #[test]

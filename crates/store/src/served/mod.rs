@@ -1,12 +1,15 @@
-//! The served log: for a share of all requests, what was shown and what it was decided by. A file of its own
+//! The served log: for a share of all requests, what was shown and what it was decided by; and for all requests of an
+//! experiment, who was shown which variant. A file of its own
 //! beside the log, bounded in bytes, written off the hot path; it may lose its last rows, the log may not.
 
+mod exposure;
 mod reader;
 mod served_request;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use exposure::{Assignment, Exposed, Exposure};
 pub use reader::ServedReader;
 use rusqlite::{Connection, OpenFlags};
 pub use served_request::{ServedCandidate, ServedRecent, ServedRequest};
@@ -20,7 +23,7 @@ pub(crate) const FILE: &str = "served.db";
 const APPLICATION_ID: i32 = 0x7368_7376;
 /// The format that this release writes and reads. It changes with [`ServedRequest`]; rows of an older one are
 /// given up: they were made by features that are computed no more.
-const FORMAT: i32 = 3;
+const FORMAT: i32 = 4;
 const SCHEMA: &str = include_str!("schema.sql");
 
 fn path_of(dir: &Path) -> PathBuf {
@@ -33,7 +36,7 @@ fn create(dir: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if !is_empty(&transaction)? && is_older(&transaction)? {
-        transaction.execute_batch("DROP TABLE served")?;
+        transaction.execute_batch("DROP TABLE served; DROP TABLE IF EXISTS exposed")?;
     }
     if is_empty(&transaction)? {
         transaction.execute_batch(SCHEMA)?;
@@ -114,7 +117,7 @@ impl Store {
         Ok(open(self.dir())?.map(ServedReader::new))
     }
 
-    /// Removes what a user was shown. Whoever writes to the served log has it [`ServedLog::flush`]ed before.
+    /// Removes what a user was shown, and by which variants. Whoever writes to the served log has it [`ServedLog::flush`]ed before.
     /// Returns how many requests those were.
     ///
     /// # Errors
@@ -122,6 +125,7 @@ impl Store {
     pub fn erase_served(&self, user_id: &shortlist_types::UserId) -> Result<usize, StoreError> {
         let Some(connection) = open(self.dir())? else { return Ok(0) };
         let erased = connection.execute("DELETE FROM served WHERE user_id = ?1", [user_id.as_str()])?;
+        connection.execute("DELETE FROM exposed WHERE user_id = ?1", [user_id.as_str()])?;
         crate::log::wal::empty_wal_soon(&connection)?;
         Ok(erased)
     }

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use shortlist_types::{LogSeq, RequestId};
+use shortlist_types::{LogSeq, RequestId, Timestamp, UserId};
 
-use crate::served::ServedRequest;
+use crate::served::{Exposed, ServedRequest};
 use crate::{BundleId, StoreError};
 
 /// Reads the served log, also while a server writes to it.
@@ -72,6 +72,34 @@ impl ServedReader {
     pub fn find(&self, request_id: &RequestId) -> Result<Option<ServedRequest>, StoreError> {
         let sql = "SELECT request_id, content FROM served WHERE request_id = ?1";
         Ok(self.requests(sql, request_id.as_str())?.pop())
+    }
+
+    /// The experiments that somebody was shown.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn experiments(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT DISTINCT experiment FROM exposed ORDER BY experiment")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// Calls `each` with every user that an experiment was shown to, in order of user and variant.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn exposed(&self, experiment: &str, each: &mut dyn FnMut(Exposed)) -> Result<(), StoreError> {
+        let sql =
+            "SELECT variant, user_id, first, requests FROM exposed WHERE experiment = ?1 ORDER BY user_id, variant";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([experiment])?;
+        while let Some(row) = rows.next()? {
+            let (variant, user_id, first, requests): (String, String, i64, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (user_id, first) = (UserId::parse(&user_id)?, Timestamp::from_micros(first)?);
+            each(Exposed { variant, user_id, first, requests: requests.cast_unsigned() });
+        }
+        Ok(())
     }
 
     fn requests(&self, sql: &str, of: impl rusqlite::ToSql) -> Result<Vec<ServedRequest>, StoreError> {

@@ -10,3 +10,14 @@ CREATE TABLE served (
 );
 CREATE INDEX served_by_user ON served (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX served_by_state ON served (log_seq);
+
+-- Who was shown lists by which variant of an experiment.
+CREATE TABLE exposed (
+    experiment TEXT    NOT NULL,
+    user_id    TEXT    NOT NULL,
+    variant    TEXT    NOT NULL,
+    first      INTEGER NOT NULL, -- time of the earliest list: microseconds since 1970, UTC
+    requests   INTEGER NOT NULL, -- lists
+    PRIMARY KEY (experiment, user_id, variant)
+) WITHOUT ROWID;
+CREATE INDEX exposed_by_user ON exposed (user_id);

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use shortlist_types::{Attributes, ItemId, ItemIdx, LogSeq, RequestId, Timestamp, UserId};
 
-use crate::BundleId;
+use crate::{Assignment, BundleId};
 
 /// One request: what was asked, what was shown, and what it was decided by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct ServedRequest {
     pub state_schema: String,
     /// The bundle that served, if there was one.
     pub bundle: Option<BundleId>,
+    /// The variant of an experiment that the user was in.
+    pub assignment: Option<Assignment>,
     /// The surface that they were shown on.
     pub surface: String,
     /// Who asked; none for a session that is known by `recent` alone.
@@ -65,6 +67,7 @@ pub struct ServedCandidate {
     pub score: f32,
     /// Its place in the list, from 0; none if it was not shown.
     pub position: Option<u32>,
-    /// The probability that it stood there: 1 as long as nothing is drawn at random.
+    /// The probability that it stood there, given the items above it and which of their places were drawn: exact, and
+    /// 1 where nothing is drawn at random. 0 if it was not shown.
     pub propensity: f32,
 }

@@ -5,8 +5,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use crate::limits::{SERVED_QUEUE_MAX, SERVED_TOGETHER_MAX};
-use crate::served::{ServedRequest, create};
+use crate::limits::{EXPOSED_MAX, SERVED_QUEUE_MAX, SERVED_TOGETHER_MAX};
+use crate::served::{Exposure, ServedRequest, create};
 use crate::{Store, StoreConfig, StoreError};
 
 /// How many of the oldest rows make room at once: one of so many.
@@ -25,6 +25,7 @@ pub struct ServedLog {
 
 enum Work {
     Keep(Box<ServedRequest>),
+    Expose(Exposure),
     /// Dropped when all that came before is written.
     Flush(SyncSender<()>),
 }
@@ -39,7 +40,9 @@ impl ServedLog {
         let connection = create(store.dir())?;
         let (queue, work) = sync_channel(SERVED_QUEUE_MAX);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut life = Life { connection, bytes_max: config.served_bytes_max, dropped: Arc::clone(&dropped) };
+        let exposed: i64 = connection.query_row("SELECT count(*) FROM exposed", [], |row| row.get(0))?;
+        let (bytes_max, exposed) = (config.served_bytes_max, exposed.cast_unsigned());
+        let mut life = Life { connection, bytes_max, exposed, dropped: Arc::clone(&dropped) };
         let thread = thread::Builder::new().name("served-log".to_owned()).spawn(move || life.run(&work))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), dropped, erasures, share: config.served_share })
     }
@@ -56,7 +59,16 @@ impl ServedLog {
 
     /// Keeps a request, or drops and counts it. Returns at once.
     pub fn keep(&self, request: ServedRequest) {
-        let sent = self.queue.as_ref().map(|queue| queue.try_send(Work::Keep(Box::new(request))));
+        self.send(Work::Keep(Box::new(request)));
+    }
+
+    /// Keeps that somebody was shown a variant of an experiment, or drops and counts it. Returns at once.
+    pub fn expose(&self, exposure: Exposure) {
+        self.send(Work::Expose(exposure));
+    }
+
+    fn send(&self, work: Work) {
+        let sent = self.queue.as_ref().map(|queue| queue.try_send(work));
         if !matches!(sent, Some(Ok(()))) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -65,7 +77,7 @@ impl ServedLog {
         }
     }
 
-    /// Requests that were to be kept and were not: the queue was full, or the disk.
+    /// Requests and exposures that were to be kept and were not: the queue was full, or the disk.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -95,34 +107,40 @@ impl Drop for ServedLog {
 struct Life {
     connection: Connection,
     bytes_max: u64,
+    /// Users and variants that are kept, at most: who is erased meanwhile is counted until the next start.
+    exposed: u64,
     dropped: Arc<AtomicU64>,
 }
 
 impl Life {
     fn run(&mut self, work: &Receiver<Work>) {
         while let Ok(first) = work.recv() {
-            let mut requests = Vec::new();
-            let mut flushes = Vec::new();
+            let (mut requests, mut exposures, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
             for work in std::iter::once(first).chain(work.try_iter().take(SERVED_TOGETHER_MAX)) {
                 match work {
                     Work::Keep(request) => requests.push(request),
+                    Work::Expose(exposure) => exposures.push(exposure),
                     Work::Flush(flushed) => flushes.push(flushed),
                 }
             }
-            if let Err(error) = self.write(&requests) {
-                self.dropped.fetch_add(requests.len() as u64, Ordering::Relaxed);
-                tracing::warn!(%error, requests = requests.len(), "requests were not kept in the served log");
+            if let Err(error) = self.write(&requests, &exposures) {
+                let lost = requests.len() + exposures.len();
+                self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+                tracing::warn!(%error, lost, "requests and exposures were not kept in the served log");
             }
             drop(flushes);
         }
     }
 
-    fn write(&mut self, requests: &[Box<ServedRequest>]) -> Result<(), StoreError> {
-        if requests.is_empty() {
+    fn write(&mut self, requests: &[Box<ServedRequest>], exposures: &[Exposure]) -> Result<(), StoreError> {
+        if requests.is_empty() && exposures.is_empty() {
             return Ok(());
         }
         let transaction = self.connection.transaction()?;
-        make_room(&transaction, self.bytes_max)?;
+        if !requests.is_empty() {
+            make_room(&transaction, self.bytes_max)?;
+        }
+        let kept = write_exposures(&transaction, exposures, EXPOSED_MAX.saturating_sub(self.exposed))?;
         {
             let sql = "INSERT INTO served (request_id, time, user_id, log_seq, bundle, content)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
@@ -145,8 +163,46 @@ impl Life {
                 ))?;
             }
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.exposed += kept.new;
+        self.dropped.fetch_add(kept.left_out, Ordering::Relaxed);
+        Ok(())
     }
+}
+
+/// Keeps exposures, while there is room for that many users; how many came to which end.
+fn write_exposures(served: &Connection, exposures: &[Exposure], mut room: u64) -> Result<Kept, StoreError> {
+    let mut again = served.prepare_cached(
+        "UPDATE exposed SET requests = requests + 1, first = min(first, ?4)
+         WHERE experiment = ?1 AND user_id = ?2 AND variant = ?3",
+    )?;
+    let mut add = served.prepare_cached(
+        "INSERT INTO exposed (experiment, user_id, variant, first, requests) VALUES (?1, ?2, ?3, ?4, 1)",
+    )?;
+    let mut kept = Kept::default();
+    for Exposure { assignment, user_id, time } in exposures {
+        let row = (&assignment.experiment, user_id.as_str(), &assignment.variant, time.as_micros());
+        if again.execute(row)? > 0 {
+            continue;
+        }
+        if room == 0 {
+            kept.left_out += 1;
+            continue;
+        }
+        add.execute(row)?;
+        room -= 1;
+        kept.new += 1;
+    }
+    Ok(kept)
+}
+
+/// What became of exposures.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The first of their user.
+    new: u64,
+    /// Without room.
+    left_out: u64,
 }
 
 /// Removes the oldest rows until the file holds less than `bytes_max`.

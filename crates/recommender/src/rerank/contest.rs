@@ -1,0 +1,252 @@
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use shortlist_types::ItemIdx;
+
+use super::attribute_values::AttributeValues;
+use super::caps::{Counted, Verdict};
+use super::explore::{Draw, Drawn};
+use super::likeness::Likeness;
+use super::reranker::Reranker;
+use super::{Boost, Cap, ListPlan};
+use crate::{Expression, RequestContext};
+
+/// Items from the top of the order that compete for the places of a list.
+const WINDOW_MAX: usize = 1_000;
+const DAY_SECONDS: f64 = 86_400.0;
+
+/// What competes for the places of one list. Items are known by their place in the order.
+pub(super) struct Contest<'a> {
+    reranker: &'a Reranker,
+    diversity: f32,
+    /// Scores between 0 and 1, and what boosts add.
+    worth: Vec<f32>,
+    /// What each boost adds to each item.
+    boosts: Vec<Vec<(usize, f32)>>,
+    likeness: Option<Likeness<'a>>,
+    caps: Vec<(&'a str, Counted)>,
+    /// Bits of the caps that kept an item from a place.
+    held_back: Vec<u16>,
+    /// Has a place already, or waits for its own.
+    is_out: Vec<bool>,
+    /// What may come next, the best first, each with its value when last looked at. Items grow more like the list as it
+    /// grows, so a value only falls, and none but the first ever needs a second look (lazy greedy, Minoux 1978).
+    queue: BinaryHeap<Standing>,
+    draw: Option<Draw>,
+}
+
+/// An item, and what it was worth when last looked at.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    value: f32,
+    item: usize,
+}
+
+impl Ord for Standing {
+    /// By value; of equals the first of the order is the greatest: the order has the last word.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.value.total_cmp(&other.value).then_with(|| other.item.cmp(&self.item))
+    }
+}
+
+impl PartialOrd for Standing {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Standing {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Standing {}
+
+impl<'a> Contest<'a> {
+    pub(super) fn new(
+        reranker: &'a Reranker,
+        request: &RequestContext<'a>,
+        order: &[(ItemIdx, f32)],
+        plan: ListPlan,
+    ) -> Self {
+        let window = &order[..order.len().min(WINDOW_MAX)];
+        let items: Vec<ItemIdx> = window.iter().map(|(item, _)| *item).collect();
+        let config = &reranker.config;
+        let diversity = if plan.diversity { config.diversity as f32 } else { 0.0 };
+        let likeness = (diversity > 0.0).then(|| match &config.diversity_by {
+            None => Likeness::by_vectors(request.models, &items),
+            Some(name) => {
+                Likeness::by_values(AttributeValues::of(request.state.catalog(), name, items.iter().copied()))
+            }
+        });
+        let counted = |(name, cap): (&'a String, &Cap)| {
+            let values = AttributeValues::of(request.state.catalog(), name, items.iter().copied());
+            (name.as_str(), Counted::new(*cap, values))
+        };
+        let mut contest = Self {
+            reranker,
+            diversity,
+            worth: between_0_and_1(window),
+            boosts: vec![Vec::new(); items.len()],
+            likeness,
+            caps: config.caps.iter().map(counted).collect(),
+            held_back: vec![0; items.len()],
+            is_out: vec![false; order.len()],
+            queue: BinaryHeap::new(),
+            draw: config.explore.zip(plan.seed).map(|(explore, seed)| Draw::new(explore, seed, plan.k)),
+        };
+        for (number, (boost, items_of)) in config.boosts.iter().zip(&reranker.boosted).enumerate() {
+            if boost.active().at(request.now) {
+                contest.boost((number, boost), items_of.as_ref(), request, &items);
+            }
+        }
+        let standing = |(item, worth): (usize, &f32)| Standing { value: (1.0 - diversity) * worth + 0.0, item };
+        contest.queue = contest.worth.iter().enumerate().map(standing).collect();
+        contest
+    }
+
+    fn boost(
+        &mut self,
+        (number, boost): (usize, &Boost),
+        items_of: Option<&Expression>,
+        request: &RequestContext<'_>,
+        items: &[ItemIdx],
+    ) {
+        for (place, item) in items.iter().enumerate() {
+            let Some(entry) = request.state.catalog().get(*item) else { continue };
+            if items_of.is_some_and(|expression| !expression.holds(entry)) {
+                continue;
+            }
+            let age_days = (request.now.seconds_since(entry.first_seen) / DAY_SECONDS).max(0.0);
+            let left = boost.fades_days.map_or(1.0, |days| (1.0 - age_days / days).max(0.0));
+            let by = (boost.by * left) as f32;
+            if by != 0.0 {
+                self.worth[place] += by;
+                self.boosts[place].push((number, by));
+            }
+        }
+    }
+
+    /// Takes an item out: it has a place of its own.
+    pub(super) fn set_apart(&mut self, item: usize) {
+        self.is_out[item] = true;
+    }
+
+    /// Who has a place that no pin claims, of `left` such places; none when nobody is left.
+    pub(super) fn next(&mut self, place: usize, left: usize) -> Option<Drawn> {
+        let certain = |item| Drawn { item, propensity: 1.0, by_chance: false };
+        let Some(best) = self.best(place) else {
+            // A cap is broken, or the order goes on as it is beyond the window: nothing is drawn.
+            return self.any().map(certain);
+        };
+        let Some(mut draw) = self.draw.take_if(|draw| draw.is_open()) else { return Some(certain(best)) };
+        let mut others = Vec::with_capacity(draw.among());
+        for item in 0..self.worth.len().min(draw.among()) {
+            if !self.is_out[item] && self.verdict(item, place).is_none() {
+                others.push((item, self.value(item)));
+            }
+        }
+        let drawn = draw.decide(best, &others, left);
+        self.draw = Some(draw);
+        Some(drawn)
+    }
+
+    /// The best item for a place of those that keep all caps.
+    fn best(&mut self, place: usize) -> Option<usize> {
+        let mut later = Vec::new();
+        let mut best = None;
+        while let Some(Standing { value, item }) = self.queue.pop() {
+            if self.is_out[item] {
+                continue;
+            }
+            let now = self.value(item);
+            if now < value {
+                self.queue.push(Standing { value: now, item });
+                continue;
+            }
+            match self.verdict(item, place) {
+                None => {
+                    later.push(Standing { value, item });
+                    best = Some(item);
+                    break;
+                }
+                Some((cap, Verdict::Near)) => {
+                    self.held_back[item] |= 1 << cap;
+                    later.push(Standing { value, item });
+                }
+                // There are enough of it, and there will never be fewer.
+                Some((cap, Verdict::Enough)) => self.held_back[item] |= 1 << cap,
+            }
+        }
+        self.queue.extend(later);
+        best
+    }
+
+    /// The best item of all that are left, whatever the caps say; beyond the window the first of the order.
+    fn any(&mut self) -> Option<usize> {
+        let mut best = None;
+        for item in 0..self.worth.len() {
+            if !self.is_out[item] {
+                best = best.max(Some(Standing { value: self.value(item), item }));
+            }
+        }
+        let beyond = || (self.worth.len()..self.is_out.len()).find(|item| !self.is_out[*item]);
+        best.map(|best| best.item).or_else(beyond)
+    }
+
+    /// What counts of an item now: its worth, less how much it is like those that were taken.
+    fn value(&mut self, item: usize) -> f32 {
+        let likeness = self.likeness.as_mut().map_or(0.0, |likeness| likeness.of(item));
+        (1.0 - self.diversity) * self.worth[item] - self.diversity * likeness + 0.0
+    }
+
+    /// The first cap that speaks against an item on a place.
+    fn verdict(&self, item: usize, place: usize) -> Option<(usize, Verdict)> {
+        let caps = self.caps.iter().enumerate();
+        caps.filter_map(|(cap, (_, counted))| Some((cap, counted.against(item, place)?))).next()
+    }
+
+    /// Gives an item a place of the order, the `row`th of the list; what moved it there.
+    pub(super) fn take(&mut self, item: usize, place: usize, row: usize, is_pin: bool) -> Vec<String> {
+        self.is_out[item] = true;
+        let mut moved_by = Vec::new();
+        if is_pin {
+            moved_by.push(format!("pinned to place {}", place + 1));
+        }
+        if item >= self.worth.len() {
+            return moved_by;
+        }
+        for (number, by) in &self.boosts[item] {
+            let boost = &self.reranker.config.boosts[*number];
+            let what = boost.items.as_deref().map_or_else(|| "all".to_owned(), |items| format!("where {items}"));
+            moved_by.push(format!("boosted by {by:+.2} {what}"));
+        }
+        for (cap, (name, counted)) in self.caps.iter_mut().enumerate() {
+            if self.held_back[item] & (1 << cap) != 0 {
+                moved_by.push(format!("held back by the cap on {name}"));
+            }
+            if counted.against(item, place).is_some() && !is_pin {
+                moved_by.push(format!("breaks the cap on {name}: nothing else was left"));
+            }
+            counted.take(item, place);
+        }
+        if let Some(likeness) = &mut self.likeness {
+            let alike = likeness.of(item);
+            if item != row && moved_by.is_empty() {
+                moved_by.push(format!("moved for diversity, likeness {alike:.2}"));
+            }
+            likeness.take(item);
+        }
+        moved_by
+    }
+}
+
+/// Scores on a scale on which the worst has 0 and the best one 1; all 0 where they are all the same.
+fn between_0_and_1(order: &[(ItemIdx, f32)]) -> Vec<f32> {
+    let scores = || order.iter().map(|(_, score)| *score);
+    let (least, most) = scores().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
+    // Halved, so that the range of finite scores is finite.
+    let range = most / 2.0 - least / 2.0;
+    scores().map(|score| if range > 0.0 { (score / 2.0 - least / 2.0) / range } else { 0.0 }).collect()
+}
