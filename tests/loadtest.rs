@@ -109,6 +109,23 @@ fn refusals_are_told_apart_from_failures_and_count_against_the_limit() {
 }
 
 #[test]
+fn a_server_with_keys_wants_one() {
+    let folder = folder();
+    let (keys, secret) = (path(&folder, "keys.toml"), path(&folder, "secret"));
+    let made = ok_json(&["keys", "new", "--role", "read", "--name", "load", "--file", &keys, "--json"]);
+    std::fs::write(&secret, format!("{}\n", made["key"].as_str().unwrap())).unwrap();
+    let store = imported_store(&folder);
+    let server = Server::start_with(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--keys", &keys]);
+    for protocol in ["rest", "grpc"] {
+        let args = ["--protocol", protocol, "--rate", "50", "--duration", "1", "--json"];
+        let args = [&["loadtest", "--target", &server.url][..], &args].concat();
+        let error = fails(1, &args);
+        assert!(error.contains("send a key that the server knows"), "{error}");
+        assert_eq!(count(&ok_json(&[&args[..], &["--api-key-file", &secret]].concat()), "failed"), 0);
+    }
+}
+
+#[test]
 fn a_target_that_is_none_is_named_with_what_is_wrong() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = listener.local_addr().unwrap();

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use shortlist_load::RestConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -57,7 +58,7 @@ pub fn check(form: Form) -> String {
 
 /// Seconds within which 99 of 100 questions on one connection are answered, one every ten milliseconds.
 async fn p99(server: &Server, asks: usize) -> f64 {
-    let mut connection = shortlist_load::RestConnection::open_at(server.address.parse().unwrap()).await.unwrap();
+    let mut connection = RestConnection::open_at(server.address.parse().unwrap()).await.unwrap();
     let mut took = Vec::with_capacity(asks);
     for i in 0..asks {
         let started = Instant::now();

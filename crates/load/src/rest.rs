@@ -48,15 +48,6 @@ impl RestConnection {
         Self::open(&address.into()).await
     }
 
-    /// Says this API key from the next request on.
-    ///
-    /// # Errors
-    /// What no header can hold.
-    pub fn say_key(&mut self, key: &str) -> Result<(), LoadError> {
-        self.authorization = Some(HeaderValue::try_from(format!("Bearer {key}")).map_err(|error| broken(&error))?);
-        Ok(())
-    }
-
     /// Whether the server has kept it open; it closes what is idle for long.
     pub(crate) async fn is_open(&mut self) -> bool {
         self.sender.ready().await.is_ok()
