@@ -17,11 +17,12 @@ fn metric(page: &str, name: &str) -> Option<f64> {
 fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
     let folder = folder();
     let store = imported_store(&folder);
+    std::fs::write(harness::path(&folder, "store/shortlist.toml"), "[gateway]\nrecall_probe_every = 1\n").unwrap();
     let error = fails(2, &["serve", "--store", &store, "--train-every", "1s"]);
     assert!(error.contains("must be 10 seconds to 30 days"), "{error}");
     let args = ["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "10s"];
     let server = Server::start_with(&args);
-    assert!(server.get("/readyz").1["bundle"].is_null());
+    assert_eq!(server.get("/readyz").1["bundle"], "no_bundle");
     let promoted = "shortlist_trainings_total{outcome=\"promoted\"}";
     assert_eq!(metric(&server.page("/metrics"), promoted), Some(0.0));
     let started = Instant::now();
@@ -34,13 +35,24 @@ fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
     let swapped = Instant::now();
     let bundle = loop {
         let bundle = server.get("/readyz").1["bundle"].clone();
-        if bundle.is_string() {
+        if bundle != "no_bundle" {
             break bundle;
         }
         assert!(swapped.elapsed() < Duration::from_secs(10), "what was promoted does not serve");
         std::thread::sleep(Duration::from_millis(100));
     };
     assert_eq!(server.get("/v1/users/user-3/recommendations?k=3").1["bundle"], bundle);
+    // Every request is repeated by an exact search: of so few items the search misses none.
+    for user in 1..=40 {
+        server.get(&format!("/v1/users/user-{user}/recommendations?k=3"));
+    }
+    let (mut recall, started) = (None, Instant::now());
+    while recall.is_none() && started.elapsed() < Duration::from_secs(10) {
+        let page = server.page("/metrics");
+        let count = metric(&page, "shortlist_ann_recall_count").filter(|count| *count >= 10.0);
+        recall = count.and_then(|count| Some(metric(&page, "shortlist_ann_recall_sum")? / count));
+    }
+    assert!(recall.is_some_and(|recall| recall > 0.99), "recall of the neighbour search: {recall:?}");
     // It stops at once, whether the next training runs or not, and leaves a store that is whole.
     assert_eq!(server.stop(), Some(0));
     assert_eq!(ok_json(&["registry", "show", "--store", &store, "--json"])["id"], bundle);

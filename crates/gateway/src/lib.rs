@@ -20,6 +20,7 @@ mod grpc;
 mod limits;
 mod metric;
 mod observe;
+mod recall_probe;
 mod received;
 mod rest;
 mod server;

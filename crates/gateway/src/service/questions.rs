@@ -26,6 +26,7 @@ impl Service {
         let patience = call.patience(request.deadline_ms.as_ref(), default)?;
         let served = self.parts.served.clone();
         let is_kept = served.as_ref().is_some_and(|served| served.wants(call.received.random()));
+        let probe = self.probe.clone().filter(|probe| probe.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
         let (received, user_id) = (call.received, request.user_id.clone());
         let watched: Arc<OnceLock<Watch>> = Arc::default();
@@ -39,6 +40,9 @@ impl Service {
             let request = Request { keep: is_kept, request_id: Some(request_id.clone()), ..request };
             let watch = watching.get_or_init(|| recommender.watch(queue));
             let mut answer = recommender.recommend_watched(&request, received.now, patience.budget(), watch)?;
+            if let Some(probe) = probe {
+                probe.repeat(request.clone(), received.now);
+            }
             // Of a list that came too late nothing is kept: another one was shown, or none.
             if let Some(served) = served.filter(|_| !watch.was_left()) {
                 expose(&served, &answer, request.user_id.as_ref(), received.now);
