@@ -2,7 +2,7 @@
 //!
 //! Floor 0. No I/O, no clock, no async: values are parsed here once, at the doors, and are
 //! valid from then on. An [`Embedding`] or a [`Score`] cannot hold NaN or infinity, an id cannot
-//! hold a control character, and every size has a name in [`limits`].
+//! hold a control character, and every size has a name in [`limits`](mod@limits).
 
 mod attributes;
 mod budget;
