@@ -69,6 +69,7 @@ fn a_planted_better_ranker_is_found_and_none_is_found_where_there_is_none() {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     let server = Server::start(&store);
     let mut variants: BTreeMap<String, String> = BTreeMap::new();
+    let mut clicks: BTreeMap<String, f64> = BTreeMap::new();
     for user in 1..=USERS {
         let user_id = UserId::parse(&format!("user-{user}")).unwrap();
         let mut events = Vec::new();
@@ -85,6 +86,7 @@ fn a_planted_better_ranker_is_found_and_none_is_found_where_there_is_none() {
             for item in harness::ids(&body) {
                 let takes = truth.preference(&user_id, &ItemId::parse(&item).unwrap(), end()).unwrap_or(0.0);
                 if random.random_bool(takes) {
+                    *clicks.entry(variants[user_id.as_str()].clone()).or_default() += 1.0;
                     events.push(json!({ "user_id": user_id.as_str(), "item_id": item, "event_type": "click" }));
                 }
             }
@@ -108,6 +110,13 @@ fn a_planted_better_ranker_is_found_and_none_is_found_where_there_is_none() {
     let report = ok_json(&["experiment", "report", "--store", &store, "planted", "--json", "--svg", &picture]);
     let shown: u64 = report["variants"].as_array().unwrap().iter().map(|one| one["users"].as_u64().unwrap()).sum();
     assert_eq!((shown, &report["sample_ratio_mismatch"]), (USERS as u64, &json!(false)), "{report}");
+    for variant in report["variants"].as_array().unwrap() {
+        let metric =
+            variant["metrics"].as_array().unwrap().iter().find(|one| one["metric"] == "click per user").unwrap();
+        let counted = number(&metric["mean"]["mean"]) * number(&variant["users"]);
+        let sent = clicks[variant["variant"].as_str().unwrap()];
+        assert!((counted - sent).abs() < 1e-6, "{counted} clicks of {sent} are counted: {variant}");
+    }
     let (difference, p) = p_value(&report, "better", "wanted per user");
     assert!(difference > 0.0 && p < 0.001, "the better ranker is not found: {difference}, p {p}");
     assert!(std::fs::read_to_string(&picture).unwrap().contains("planted: difference to control"));
@@ -189,6 +198,17 @@ fn a_variant_may_serve_from_a_bundle_of_its_own() {
         *seen.entry(variant.to_owned()).or_default() += 1;
     }
     assert!(seen.len() == 3 && seen.values().all(|users| *users >= 4), "{seen:?}");
+    // Another bundle is promoted: the control follows it, the variant stays with its own.
+    ok(&["registry", "promote", "--store", &store, second["bundle"].as_str().unwrap()]);
+    let all_second = || {
+        (1..=60).all(|user| {
+            server.get(&format!("/v1/users/user-{user}/recommendations?k=3")).1["bundle"] == second["bundle"]
+        })
+    };
+    let started = std::time::Instant::now();
+    while !all_second() {
+        assert!(started.elapsed().as_secs() < 20, "what was promoted does not serve");
+    }
     // An item that is put now is known to both.
     let item = json!({ "attributes": { "category": "garden" } });
     assert_eq!(server.put("/v1/items/just-now", &item).0, 200);

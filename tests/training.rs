@@ -126,6 +126,33 @@ fn too_little_to_learn_from_is_said_with_the_slice() {
 }
 
 #[test]
+fn lists_are_told_as_a_whole_for_each_diversity() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    ok(&["train", "--store", &store, "--promote", "always"]);
+    let picture = path(&folder, "lists.svg");
+    let asked = ["evaluate", "store", "--store", &store, "--diversity", "0,0.5", "--calibration-of", "category,colour"];
+    let evaluated = ok_json(&[&asked[..], &["--svg", &picture, "--json"]].concat());
+    let lists = evaluated["lists"].as_array().unwrap();
+    assert_eq!(
+        lists[0]["ndcg_at_10"]["mean"], evaluated["metrics"]["ndcg_at_10"]["two_stage"],
+        "0 is the ranker's order"
+    );
+    assert!(number(&lists[1]["intra_list_diversity"]) > number(&lists[0]["intra_list_diversity"]) + 0.05, "{lists:?}");
+    for list in lists {
+        assert!((0.0..=1.0).contains(&number(&list["coverage"])) && number(&list["novelty"]) > 0.0, "{list}");
+        assert!(
+            number(&list["miscalibration"]["category"]) > 0.0 && list["miscalibration"]["colour"].is_null(),
+            "{list}"
+        );
+    }
+    assert!(std::fs::read_to_string(&picture).unwrap().contains("What diversity costs"));
+    assert!(ok(&asked).contains("off in category, nats"));
+    let error = fails(2, &["evaluate", "store", "--store", &store, "--diversity", "0,2"]);
+    assert!(error.contains("must be 0 to 1"), "{error}");
+}
+
+#[test]
 fn a_network_ranks_as_it_was_judged_and_its_files_are_checked() {
     let folder = folder();
     let store = imported_store(&folder);

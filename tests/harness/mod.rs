@@ -219,6 +219,12 @@ impl Server {
         get_json(&format!("{}{path}", self.url))
     }
 
+    /// GET of a page of text.
+    pub fn page(&self, path: &str) -> String {
+        let mut response = agent().get(format!("{}{path}", self.url)).call().expect("an answer");
+        response.body_mut().read_to_string().expect("a text")
+    }
+
     /// POST of JSON: status and body.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         post_json(&format!("{}{path}", self.url), body)

@@ -175,6 +175,9 @@ pub(crate) struct TrainArgs {
     /// When the new bundle starts to serve
     #[arg(long, value_enum, default_value_t = PromoteArg::Gate)]
     pub(crate) promote: PromoteArg,
+    /// Let all other processes go first
+    #[arg(long)]
+    pub(crate) background: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -187,6 +190,9 @@ pub(crate) struct ServeArgs {
     /// Address to serve on, REST and gRPC alike
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Train so often while serving, such as 6h, in a process of its own at low priority; what passes the gate serves
+    #[arg(long, value_name = "TIME", value_parser = crate::scheduled_training::parse_every)]
+    pub(crate) train_every: Option<std::time::Duration>,
     /// Address of the administrator's routes [default: 127.0.0.1, at the port after that of --listen]
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin_listen: Option<SocketAddr>,

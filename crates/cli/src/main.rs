@@ -13,6 +13,7 @@ mod npy;
 mod output;
 mod pictures;
 mod progress_bars;
+mod scheduled_training;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -23,8 +23,9 @@ const CUT_SHARE_MIN: f64 = 0.02;
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Lets whoever waits for an answer go first. Only on Linux is the priority the thread's own.
-fn stand_back() {
+/// Lets whoever waits for an answer go first, before this thread and those that it will start. Only on Linux is the
+/// priority the thread's own.
+pub(crate) fn stand_back() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "maintenance runs at the priority of all threads");

@@ -19,6 +19,8 @@ pub struct GatewayConfig {
     pub default_deadline_ms: u64,
     /// Threads that compute answers; 0 for one per core.
     pub threads: usize,
+    /// One recommendation in so many is repeated by an exact search, to know what the neighbour search finds; 0 for none.
+    pub recall_probe_every: u64,
     /// File of the API keys; without it everybody on this machine may do everything, and nobody else anything.
     pub keys_file: Option<PathBuf>,
     /// Address of the administrator's routes; loopback, at the port after that of the API, if absent.
@@ -35,6 +37,7 @@ struct Fields {
     concurrency_max: usize,
     default_deadline_ms: u64,
     threads: usize,
+    recall_probe_every: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,7 @@ impl Default for GatewayConfig {
             concurrency_max: 256,
             default_deadline_ms: DEADLINE_MS_DEFAULT,
             threads: 0,
+            recall_probe_every: 1_000,
             keys_file: None,
             admin_listen: None,
             cors_origins: Vec::new(),
@@ -67,32 +71,47 @@ impl Default for GatewayConfig {
 impl TryFrom<Fields> for GatewayConfig {
     type Error = InvalidInput;
     fn try_from(fields: Fields) -> Result<Self, InvalidInput> {
-        let Fields { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls } =
-            fields;
-        if !(1..=CONCURRENCY_MAX).contains(&concurrency_max) {
+        let Fields { concurrency_max, default_deadline_ms, threads, cors_origins, .. } = &fields;
+        if !(1..=CONCURRENCY_MAX).contains(concurrency_max) {
             let reason = format!("must be 1 to {CONCURRENCY_MAX}, got {concurrency_max}");
             return Err(InvalidInput::new("concurrency_max", reason));
         }
-        if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(&default_deadline_ms) {
+        if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(default_deadline_ms) {
             let reason = format!("must be {DEADLINE_MS_MIN} to {DEADLINE_MS_MAX}, got {default_deadline_ms}");
             return Err(InvalidInput::new("default_deadline_ms", reason));
         }
-        if threads > THREADS_MAX {
+        if *threads > THREADS_MAX {
             return Err(InvalidInput::new("threads", format!("must be 0 to {THREADS_MAX}, got {threads}")));
         }
         if cors_origins.len() > CORS_ORIGINS_MAX {
             let reason = format!("must have at most {CORS_ORIGINS_MAX} entries, got {}", cors_origins.len());
             return Err(InvalidInput::new("cors_origins", reason));
         }
-        Ok(Self { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls })
+        Ok(Self {
+            concurrency_max: fields.concurrency_max,
+            default_deadline_ms: fields.default_deadline_ms,
+            threads: fields.threads,
+            recall_probe_every: fields.recall_probe_every,
+            keys_file: fields.keys_file,
+            admin_listen: fields.admin_listen,
+            cors_origins: fields.cors_origins,
+            tls: fields.tls,
+        })
     }
 }
 
 impl From<GatewayConfig> for Fields {
     fn from(config: GatewayConfig) -> Self {
-        let GatewayConfig { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls } =
-            config;
-        Self { concurrency_max, default_deadline_ms, threads, keys_file, admin_listen, cors_origins, tls }
+        Self {
+            concurrency_max: config.concurrency_max,
+            default_deadline_ms: config.default_deadline_ms,
+            threads: config.threads,
+            recall_probe_every: config.recall_probe_every,
+            keys_file: config.keys_file,
+            admin_listen: config.admin_listen,
+            cors_origins: config.cors_origins,
+            tls: config.tls,
+        }
     }
 }
 

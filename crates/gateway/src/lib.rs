@@ -4,7 +4,7 @@
 //! over the wire into the words of [`api`], and call one [`Service`], which admits, checks, hands CPU
 //! work to a pool beside the I/O threads, and answers. Errors become statuses in one table.
 //!
-//! On a request's path: accept loop -> TLS -> request id, span and clock -> [`access`]: key, role, rate -> body or
+//! On a request's path: accept loop -> TLS -> request id, span and clock -> `access`: key, role, rate -> body or
 //! message within its limit -> admission -> [`Service`] -> `Recommender` or `LogWriter`.
 
 mod access;
@@ -20,13 +20,14 @@ mod grpc;
 mod limits;
 mod metric;
 mod observe;
+mod recall_probe;
 mod received;
 mod rest;
 mod server;
 mod service;
 mod workers;
 
-pub use access::{Access, ApiKey, KeyEntry, KeyFile, Role, TlsConfig};
+pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfig};
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;

@@ -29,6 +29,8 @@ pub(crate) const EVENTS: &str = "shortlist_events_total";
 pub(crate) const INGEST_HEALTHY: &str = "shortlist_ingest_healthy";
 /// Last record of the log that the state holds.
 pub(crate) const LOG_SEQ: &str = "shortlist_log_seq";
+/// Share of the true nearest items that the neighbour search finds, of the requests that are repeated exactly.
+pub(crate) const ANN_RECALL: &str = "shortlist_ann_recall";
 /// Requests that the served log was to keep and did not: its queue was full, or the disk.
 pub(crate) const SERVED_DROPPED: &str = "shortlist_served_dropped_total";
 /// 1, with the name of the bundle that serves. Written at the scrape: a gauge of the recorder would
@@ -36,6 +38,7 @@ pub(crate) const SERVED_DROPPED: &str = "shortlist_served_dropped_total";
 pub(crate) const BUNDLE_INFO: &str = "shortlist_bundle_info";
 
 const REQUEST_BUCKETS: [f64; 14] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const RECALL_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0];
 const STAGE_BUCKETS: [f64; 12] =
     [0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1];
 
@@ -47,6 +50,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &REQUEST_BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(STAGE_SECONDS.to_owned()), &STAGE_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(ANN_RECALL.to_owned()), &RECALL_BUCKETS)?
         .install_recorder()?;
     describe_counter!(REQUESTS, "Answers by method and by public error code, ok without an error.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time from the head of a request to its answer, by method.");
@@ -60,6 +64,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_counter!(EVENTS, "Events by result: accepted, duplicate, refused.");
     describe_gauge!(INGEST_HEALTHY, "1 while the log takes records.");
     describe_gauge!(LOG_SEQ, "Last record of the log that the state holds.");
+    describe_histogram!(ANN_RECALL, "Share of the true nearest items that the neighbour search finds.");
     describe_counter!(SERVED_DROPPED, "Requests that the served log was to keep and did not.");
     Ok(handle)
 }

@@ -27,6 +27,7 @@ mod pages;
 mod pipeline;
 mod provenance;
 mod ranker;
+mod recall_probe;
 mod recommender;
 mod request;
 mod request_context;

@@ -12,9 +12,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::answer::RecommendedItem;
 use crate::feature_ranker::feature_rows;
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
-use crate::rerank::{ListPlan, Placed, Reranker};
+use crate::rerank::{Arranged, ListPlan, Placed, Reranker};
+use crate::retrieved::Orders;
 use crate::served::question_of;
-use crate::sources::{Ann, Fresh, Given, ItemToItem, Pinned, Popular, Proposed, Trending, TrendingAlike};
+use crate::sources::{Ann, Fresh, Given, ItemToItem, PINNED, Pinned, Popular, Proposed, Trending, TrendingAlike};
 use crate::surface::{ValueModel, portion};
 use crate::{
     About, Answer, Candidate, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy, Ranked,
@@ -31,6 +32,14 @@ pub struct Pipeline {
     filters: Vec<Box<dyn Filter>>,
     ranker: Box<dyn Ranker>,
     reranker: Option<Arc<Reranker>>,
+}
+
+/// What a neighbour search looked for, and what it found.
+pub(crate) struct Neighbours {
+    pub(crate) query: Vec<f32>,
+    pub(crate) found: Vec<ItemIdx>,
+    /// Items that it looked for.
+    pub(crate) quota: usize,
 }
 
 /// What a request's stages may use.
@@ -151,7 +160,7 @@ impl Pipeline {
         let mut retrieved = self.retrieve_watched(state, models, request, now, budgets.retrieval, watch, scratch)?;
         watch.publish(|| {
             let mut order = retrieval_order(retrieved.candidates.len());
-            self.rerank(&retrieved, &mut order, ListPlan { offset: 0, k: request.k, diversity: false, seed: None });
+            self.rerank(&retrieved, &mut order, ListPlan { diversity: false, ..ListPlan::first(request.k) });
             order.truncate(request.k);
             self.early(&retrieved, &order, Degraded::RankerTimeout)
         });
@@ -166,18 +175,21 @@ impl Pipeline {
         watch.enter(None);
         retrieved.timed("ranking", started);
         let started = Instant::now();
+        let asks = !request.why_not.is_empty();
         // A page continues an order that was drawn before.
         let seed = request.request_id.as_ref().filter(|_| request.page.is_none()).map(seed_of);
-        let plan = ListPlan { offset: 0, k: request.k, diversity: true, seed };
-        let placed = self.rerank(&retrieved, &mut ranked, plan);
+        let plan = ListPlan { seed, explain: request.explain || asks, ..ListPlan::first(request.k) };
+        let by_rank = if asks { ranked.clone() } else { Vec::new() };
+        let arranged = self.rerank(&retrieved, &mut ranked, plan);
         if self.reranker.is_some() {
             retrieved.timed("rerank", started);
         }
-        let why_not = request.why_not.iter().map(|item_id| retrieved.why_not(item_id, &ranked, request.k)).collect();
-        let decided = request.keep.then(|| retrieved.decided(&ranked, &placed, request.k, scratch));
+        let orders = Orders { by_rank: &by_rank, shown: &ranked, k: request.k };
+        let why_not = request.why_not.iter().map(|item_id| retrieved.why_not(item_id, orders, &arranged)).collect();
+        let decided = request.keep.then(|| retrieved.decided(&ranked, &arranged.placed, request.k, scratch));
         let order = ranked.iter().map(|ranked| (retrieved.candidates[ranked.candidate].item, ranked.score)).collect();
         ranked.truncate(request.k);
-        let items = self.present(&retrieved, &ranked, request.explain.then_some(&placed), scratch);
+        let items = self.present(&retrieved, &ranked, request.explain.then_some(&arranged.placed), scratch);
         let score_kind = self.score_kind(&items, &retrieved.degraded);
         let (mut degraded, timings) = (std::mem::take(&mut retrieved.degraded), std::mem::take(&mut retrieved.timings));
         scratch.reuse(retrieved);
@@ -189,19 +201,19 @@ impl Pipeline {
 
     /// Gives the planned places of the order to the items that the surface's rules want there; the others keep
     /// their order behind them. Returns who stands there now, and why; nothing without rules.
-    fn rerank(&self, retrieved: &Retrieved<'_>, ranked: &mut Vec<Ranked>, plan: ListPlan) -> Vec<Placed> {
-        let Some(reranker) = &self.reranker else { return Vec::new() };
+    fn rerank(&self, retrieved: &Retrieved<'_>, ranked: &mut Vec<Ranked>, plan: ListPlan) -> Arranged {
+        let Some(reranker) = &self.reranker else { return Arranged::default() };
         let item = |ranked: &Ranked| (retrieved.candidates[ranked.candidate].item, ranked.score.get());
         let order: Vec<_> = ranked.iter().map(item).collect();
-        let placed = reranker.arrange(&retrieved.context, &order, plan);
-        *ranked = first_placed(std::mem::take(ranked), &placed);
-        placed
+        let arranged = reranker.arrange(&retrieved.context, &order, plan);
+        *ranked = first_placed(std::mem::take(ranked), &arranged.placed);
+        arranged
     }
 
     /// The first `k` of the ranker's order as they are shown: under the surface's rules, with nothing drawn at random.
     pub fn list(&self, retrieved: &Retrieved<'_>, ranked: &[Ranked], k: usize) -> Vec<Ranked> {
         let mut list = ranked.to_vec();
-        self.rerank(retrieved, &mut list, ListPlan { offset: 0, k, diversity: true, seed: None });
+        self.rerank(retrieved, &mut list, ListPlan::first(k));
         list.truncate(k);
         list
     }
@@ -245,9 +257,7 @@ impl Pipeline {
     ) -> Result<Retrieved<'a>, RecommendError> {
         request.check()?;
         let started = Instant::now();
-        let about = self.config.about;
-        let mut context =
-            RequestContext::gather(state, models, about, &self.filters, request, now, &mut scratch.taste)?;
+        let mut context = self.context(state, models, request, now, scratch)?;
         context.effort = watch.effort();
         let (candidates, proposals, degraded, timings) = Default::default();
         let mut retrieved = Retrieved { context, candidates, proposals, degraded, timings };
@@ -286,6 +296,37 @@ impl Pipeline {
         Ok(retrieved)
     }
 
+    /// What the stages read of a request.
+    pub(crate) fn context<'a>(
+        &'a self,
+        state: &'a FeatureState,
+        models: Option<&'a Models>,
+        request: &Request,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Result<RequestContext<'a>, RecommendError> {
+        RequestContext::gather(state, models, self.config.about, &self.filters, request, now, &mut scratch.taste)
+    }
+
+    /// What the neighbour search of a request looks for and finds; none if it has none.
+    pub(crate) fn neighbours(
+        &self,
+        state: &FeatureState,
+        models: &Models,
+        request: &Request,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Neighbours>, RecommendError> {
+        let is_ann = |source: &&(Box<dyn Source>, f64)| source.0.name().0 == SourceKind::Ann.name();
+        let Some((ann, _)) = self.sources.iter().find(is_ann) else { return Ok(None) };
+        let context = self.context(state, Some(models), request, now, scratch)?;
+        let query = context.taste.as_ref().and_then(|taste| taste.query.as_ref());
+        let Some(query) = query.map(|query| query.as_slice().to_vec()) else { return Ok(None) };
+        let quota = self.config.candidates(state.catalog().len(), request.reach());
+        let found = ann.propose(&context, quota, &Unlimited, scratch).items;
+        Ok(Some(Neighbours { query, found, quota }))
+    }
+
     /// The eligible items of the popularity board: what there is to say before any source came back.
     fn popular(&self, retrieved: &mut Retrieved<'_>, k: usize) -> Answer {
         let context = &retrieved.context;
@@ -298,7 +339,7 @@ impl Pipeline {
     }
 
     /// Chooses at most `total` of the proposed items: every source first fills its own share, what is left
-    /// over goes to the sources in order. They come in the order of the sources.
+    /// over goes to the sources in order. They come in the order of the sources, pins last.
     fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
         let mut chosen: HashSet<ItemIdx, FixedState> = HashSet::with_capacity_and_hasher(total, FixedState::default());
         let mut take = |most: usize, proposed: &Proposed| {
@@ -316,7 +357,9 @@ impl Pipeline {
         for (_, proposed) in proposals {
             take(total, proposed);
         }
-        let all = proposals.iter().flat_map(|(_, proposed)| proposed.items.iter().copied());
+        // A pin has its place anyway: where order is all that is known, it must not lead those that earned theirs.
+        let (pinned, others): (Vec<_>, Vec<_>) = proposals.iter().partition(|(name, _)| *name == PINNED);
+        let all = others.into_iter().chain(pinned).flat_map(|(_, proposed)| proposed.items.iter().copied());
         all.filter(|item| chosen.remove(item)).collect()
     }
 
@@ -385,15 +428,13 @@ impl Pipeline {
         scratch: &mut Scratch,
     ) -> Result<Answer, RecommendError> {
         request.check()?;
-        let context =
-            RequestContext::gather(state, models, self.config.about, &self.filters, request, now, &mut scratch.taste)?;
+        let context = self.context(state, models, request, now, scratch)?;
         let offset = request.page.as_ref().map_or(0, |page| page.offset).min(order.len());
         let mut left: Vec<_> = order.drain(offset..).filter(|(item, _)| context.is_eligible(*item)).collect();
         if let Some(reranker) = &self.reranker {
             let scored: Vec<_> = left.iter().map(|(item, score)| (*item, score.get())).collect();
-            let plan = ListPlan { offset, k: request.k, diversity: true, seed: None };
-            let placed = reranker.arrange(&context, &scored, plan);
-            left = first_placed(left, &placed);
+            let plan = ListPlan { offset, ..ListPlan::first(request.k) };
+            left = first_placed(left, &reranker.arrange(&context, &scored, plan).placed);
         }
         order.extend(left);
         let items = order.iter().enumerate().skip(offset).take(request.k).filter_map(|(rank, (item, score))| {

@@ -80,9 +80,9 @@ pub struct Recommender {
 }
 
 /// By what a request is answered.
-struct Way<'a> {
-    pipeline: &'a Pipeline,
-    bundle: Option<&'a Bundle>,
+pub(crate) struct Way<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) bundle: Option<&'a Bundle>,
     /// Which variant of an experiment that is.
     assignment: Option<Assignment>,
 }
@@ -296,7 +296,7 @@ impl Recommender {
     }
 
     /// How a request is answered: as its surface says, or as its user's variant does.
-    fn way<'a>(&'a self, request: &Request, snapshot: &'a Snapshot) -> Result<Way<'a>, InvalidInput> {
+    pub(crate) fn way<'a>(&'a self, request: &Request, snapshot: &'a Snapshot) -> Result<Way<'a>, InvalidInput> {
         let pipeline = self.pipeline(&request.surface)?;
         let usual = Way { pipeline, bundle: snapshot.bundle.as_deref(), assignment: None };
         let running = self.experiments.get(&request.surface);
@@ -312,7 +312,7 @@ impl Recommender {
 
     /// The state, to read. Readers stand behind a waiting writer for a moment, as is fair; not for long, since a writer
     /// that waits for a reader which does not come back must not hold up all others.
-    fn guard(&self) -> RwLockReadGuard<'_, FeatureState> {
+    pub(crate) fn guard(&self) -> RwLockReadGuard<'_, FeatureState> {
         self.state.try_read_for(WRITER_FIRST).unwrap_or_else(|| self.state.read_recursive())
     }
 

@@ -6,7 +6,7 @@ use shortlist_types::{ItemId, ItemIdx, Score, Unlimited};
 
 use crate::answer::{Decided, Explanation, StageTiming};
 use crate::feature_ranker::feature_rows;
-use crate::rerank::Placed;
+use crate::rerank::{Arranged, Placed};
 use crate::sources::Proposed;
 use crate::{
     Candidate, CategoryEncoders, CategoryIds, Contributions, Degraded, Fate, FittedRanker, RequestContext, Scratch,
@@ -35,6 +35,35 @@ pub struct Ranked {
     pub score: Score,
     /// Whether the ranker gave the score.
     pub by_ranker: bool,
+}
+
+/// The orders of one request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Orders<'a> {
+    /// The ranker's.
+    pub(crate) by_rank: &'a [Ranked],
+    /// The same after the surface's rules.
+    pub(crate) shown: &'a [Ranked],
+    /// How many of it are shown.
+    pub(crate) k: usize,
+}
+
+impl Orders<'_> {
+    /// The rules that kept an item from the list, by its place in the ranker's order: the caps that it would have broken,
+    /// or, if it ranked high enough, what moved others into the list from behind it.
+    fn moved_by(self, order_rank: usize, arranged: &Arranged) -> Vec<String> {
+        if let Some(caps) = arranged.held_back.get(&order_rank) {
+            return vec![format!("held back by {caps}")];
+        }
+        if order_rank >= self.k {
+            return Vec::new();
+        }
+        let ahead = arranged.placed.iter().filter(|placed| placed.from > order_rank);
+        let mut rules: Vec<String> = ahead.flat_map(|placed| placed.moved_by.iter().cloned()).collect();
+        rules.sort();
+        rules.dedup();
+        rules.into_iter().map(|rule| format!("behind what was {rule}")).collect()
+    }
 }
 
 impl Retrieved<'_> {
@@ -108,14 +137,19 @@ impl Retrieved<'_> {
         Decided { candidates, feature_schema, features }
     }
 
-    /// What became of an item in this request, whose order has become `ranked` and of which the first `k` are shown.
-    pub(crate) fn why_not(&self, item_id: &ItemId, ranked: &[Ranked], k: usize) -> WhyNot {
+    /// What became of an item in this request.
+    pub(crate) fn why_not(&self, item_id: &ItemId, orders: Orders<'_>, arranged: &Arranged) -> WhyNot {
         let known = self.context.state.catalog().find(item_id.as_str());
         let fate = known.map_or(Fate::Unknown, |item| {
-            let place = ranked.iter().position(|ranked| self.candidates[ranked.candidate].item == item);
-            match (place, self.context.dropped_by(item)) {
-                (Some(rank), _) if rank < k => Fate::Shown { rank },
-                (Some(rank), _) => Fate::Behind { rank, score: ranked[rank].score },
+            let place_in =
+                |order: &[Ranked]| order.iter().position(|ranked| self.candidates[ranked.candidate].item == item);
+            match (place_in(orders.shown), self.context.dropped_by(item)) {
+                (Some(rank), _) if rank < orders.k => Fate::Shown { rank },
+                (Some(rank), _) => {
+                    let order_rank = place_in(orders.by_rank).unwrap_or(rank);
+                    let score = orders.shown[rank].score;
+                    Fate::Behind { rank, score, order_rank, moved_by: orders.moved_by(order_rank, arranged) }
+                }
                 (None, Some(filter)) => Fate::Filtered(filter),
                 (None, None) if self.sources_of(item).is_empty() => Fate::NotProposed,
                 (None, None) => Fate::NotChosen,

@@ -46,8 +46,8 @@ impl Watch {
         &self.skipped
     }
 
-    /// Whether somebody stopped waiting.
-    pub(crate) fn was_left(&self) -> bool {
+    /// Whether somebody stopped waiting: what comes now, nobody sees.
+    pub fn was_left(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 

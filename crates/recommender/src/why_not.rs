@@ -28,6 +28,10 @@ pub enum Fate {
         rank: usize,
         /// What it was ranked by.
         score: Score,
+        /// Its place by the ranker alone, from 0.
+        order_rank: usize,
+        /// The surface's rules that kept it from the list, in words; empty if its rank did.
+        moved_by: Vec<String>,
     },
     /// It is in the list.
     Shown {

@@ -212,14 +212,6 @@ pub enum StoreError {
         /// Its name.
         request_id: String,
     },
-    /// A request that the served log cannot hold.
-    #[error("request {request_id} cannot be kept: {reason}")]
-    ServedTooLarge {
-        /// Its name.
-        request_id: String,
-        /// Why.
-        reason: String,
-    },
     /// The registry file cannot be read as one.
     #[error("{path} is damaged ({reason}); move it away and promote a bundle again")]
     DamagedRegistry {

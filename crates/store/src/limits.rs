@@ -85,6 +85,8 @@ pub const REGISTRY_BYTES_MAX: u64 = 1024 * 1024;
 pub const SERVED_QUEUE_MAX: usize = 512;
 /// Requests that are written to the served log in one transaction.
 pub const SERVED_TOGETHER_MAX: usize = 64;
-/// Users and variants of experiments that the served log tells apart, about 150 bytes each; who comes after them is not
+/// Users and variants of experiments that the served log tells apart, [`EXPOSED_BYTES`] each; who comes after them is not
 /// kept as exposed, and that is counted.
 pub const EXPOSED_MAX: u64 = 2_000_000;
+/// Bytes of one of them with its indexes, about: they come on top of `served_bytes_max`.
+pub const EXPOSED_BYTES: u64 = 256;

@@ -23,11 +23,12 @@ pub struct ExperimentReport {
     pub experiment: String,
     /// The variant that the others are compared with.
     pub control: String,
-    /// The first list that was shown; none if none was.
-    pub from: Option<String>,
-    /// Users that were shown lists by several variants, because shares were changed meanwhile: they are left out.
-    pub in_several: u64,
-    /// How probable it is that users fell so on the variants by chance; none without two variants that were shown.
+    /// The first list that was shown.
+    pub from: String,
+    /// Users that are left out: lists were shown to them by several variants, because shares were changed meanwhile, or
+    /// by one that the configuration no longer has.
+    pub left_out: u64,
+    /// How probable it is that users fell so on the variants by chance; none if all were left out.
     pub sample_ratio_p: Option<f64>,
     /// Whether that is too improbable: then something adds or loses users of a variant, and no comparison holds.
     pub sample_ratio_mismatch: bool,
@@ -62,10 +63,10 @@ pub struct MetricReport {
 /// One user of an experiment, and what he did from his first list on.
 #[derive(Debug, Clone)]
 struct Subject {
-    variant: usize,
+    /// None: left out.
+    variant: Option<usize>,
     first: Timestamp,
     requests: u64,
-    is_in_several: bool,
     wanted: u32,
     /// By event type.
     events: Vec<u32>,
@@ -74,7 +75,7 @@ struct Subject {
 impl ExperimentReport {
     /// Reads who was shown what, and the log.
     ///
-    /// **Cost**: one pass over the log without folding it; 100 bytes of memory per user of the experiment.
+    /// **Cost**: one pass over the log without folding it; about 250 bytes of memory per user of the experiment.
     ///
     /// # Errors
     /// [`TrainingError::NothingShown`]; the store or the served log cannot be read.
@@ -89,13 +90,17 @@ impl ExperimentReport {
         let variants: Vec<&str> = experiment.variants.keys().map(String::as_str).collect();
         let mut subjects: HashMap<String, Subject> = HashMap::new();
         served.exposed(name, &mut |exposed| {
-            // A variant that the configuration has no more.
-            let Some(variant) = variants.iter().position(|known| *known == exposed.variant) else { return };
-            let events = vec![0; types.iter().count()];
-            let (first, requests) = (exposed.first, exposed.requests);
-            let new = Subject { variant, first, requests, is_in_several: false, wanted: 0, events };
-            let subject = subjects.entry(exposed.user_id.as_str().to_owned()).or_insert_with(|| new.clone());
-            subject.is_in_several |= subject.variant != variant;
+            let variant = variants.iter().position(|known| *known == exposed.variant);
+            let subject = subjects.entry(exposed.user_id.as_str().to_owned()).or_insert_with(|| Subject {
+                variant,
+                first: exposed.first,
+                requests: exposed.requests,
+                wanted: 0,
+                events: vec![0; types.iter().count()],
+            });
+            if subject.variant != variant {
+                subject.variant = None;
+            }
         })?;
         let from = subjects.values().map(|subject| subject.first).min().ok_or_else(nothing)?;
         let log = store.reader()?;
@@ -121,11 +126,13 @@ impl ExperimentReport {
     }
 
     fn of(name: &str, experiment: &Experiment, types: &EventTypes, from: Timestamp, all: Vec<Subject>) -> Self {
-        let in_several = all.iter().filter(|subject| subject.is_in_several).count() as u64;
+        let left_out = all.iter().filter(|subject| subject.variant.is_none()).count() as u64;
         let names: Vec<&String> = experiment.variants.keys().collect();
         let mut by_variant: Vec<Vec<Subject>> = vec![Vec::new(); names.len()];
-        for subject in all.into_iter().filter(|subject| !subject.is_in_several) {
-            by_variant[subject.variant].push(subject);
+        for subject in all {
+            if let Some(variant) = subject.variant {
+                by_variant[variant].push(subject);
+            }
         }
         // Of the types that nobody did there is nothing to say.
         let happened = |place: &usize| by_variant.iter().flatten().any(|subject| subject.events[*place] > 0);
@@ -156,8 +163,8 @@ impl ExperimentReport {
         Self {
             experiment: name.to_owned(),
             control: experiment.control.clone(),
-            from: Some(from.to_string()),
-            in_several,
+            from: from.to_string(),
+            left_out,
             sample_ratio_p,
             sample_ratio_mismatch: sample_ratio_p.is_some_and(|p| p < SAMPLE_RATIO_P_MIN),
             variants: variants.collect(),

@@ -62,10 +62,11 @@ impl fmt::Debug for Limit {
 mod tests {
     #[test]
     fn values_are_written_for_people() {
+        const TENTH: std::time::Duration = std::time::Duration::from_millis(100);
         let written = |value| super::Limit { name: "X", value, lines: &[] }.written();
         assert_eq!(written(&7), "7");
         assert_eq!(written(&2_097_152), "2,097,152");
-        assert_eq!(written(&std::time::Duration::from_millis(100)), "100ms");
+        assert_eq!(written(&TENTH), "100ms");
         assert_eq!(written(&0.5), "0.5");
     }
 }

@@ -70,9 +70,8 @@ fn find<'a>(experiments: &'a Experiments, name: Option<&'a str>) -> anyhow::Resu
 }
 
 fn print(report: &ExperimentReport, experiment: &Experiment) {
-    let ExperimentReport { experiment: name, control, from, in_several, .. } = report;
-    let since = from.as_deref().unwrap_or("never");
-    output::line(&format!("experiment {name} on {}, control {control}, first shown {since}", experiment.surface));
+    let ExperimentReport { experiment: name, control, from, left_out, .. } = report;
+    output::line(&format!("experiment {name} on {}, control {control}, first shown {from}", experiment.surface));
     let shares: f64 = experiment.variants.values().map(|variant| variant.share).sum();
     let users: usize = report.variants.iter().map(|variant| variant.users).sum();
     let split = report.variants.iter().map(|variant| {
@@ -94,10 +93,10 @@ fn print(report: &ExperimentReport, experiment: &Experiment) {
              reading on"
         )),
         Some(p) => output::line(&format!("users fell on the variants as planned (p = {p:.3})")),
-        None => output::line("nobody was shown a second variant yet"),
+        None => output::line("all users are left out"),
     }
-    if *in_several > 0 {
-        output::line(&format!("{in_several} users were shown several variants and are left out"));
+    if *left_out > 0 {
+        output::line(&format!("{left_out} users are left out: shown several variants, or one that is no more"));
     }
     let mut rows = Vec::new();
     for variant in &report.variants {

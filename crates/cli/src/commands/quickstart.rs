@@ -60,7 +60,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
          curl 'http://{address}/v1/users/{}/recommendations?k=5'",
         sample_user(&made_of, 0)?
     ));
-    serve(doors, store, &config)
+    serve(doors, store, &config, None)
 }
 
 /// The store of this quickstart: an existing one as it is, otherwise a newly simulated one.

@@ -87,7 +87,11 @@ fn in_words(fate: &Fate) -> String {
         Fate::Filtered(filter) => format!("kept out by the filter {filter}"),
         Fate::NotProposed => "no source proposed it".to_owned(),
         Fate::NotChosen => "proposed, where the shares of the candidates were full".to_owned(),
-        Fate::Behind { rank, score } => format!("ranked {} with {:.3}, behind the list", rank + 1, score.get()),
+        Fate::Behind { rank, score, order_rank, moved_by } => {
+            let rules = if moved_by.is_empty() { String::new() } else { format!("; {}", moved_by.join(", ")) };
+            let (rank, order_rank, score) = (rank + 1, order_rank + 1, score.get());
+            format!("ranked {order_rank} with {score:.3}, place {rank}, behind the list{rules}")
+        }
         Fate::Shown { rank } => format!("in the list, place {}", rank + 1),
     }
 }

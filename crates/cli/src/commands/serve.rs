@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::doors::Doors;
 use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
+use crate::scheduled_training::ScheduledTraining;
 
 /// Records that may wait for the log; beyond it events are refused with 429.
 const WRITE_QUEUE_MAX: usize = 65_536;
@@ -30,11 +31,17 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::of(&args.store)?;
     let doors = Doors::open(&args.doors(), &config)?;
     let store = Store::open_or_create(&args.store.store)?;
-    serve(doors, store, &config)
+    let training = args.train_every.map(|every| ScheduledTraining { store: args.store.clone(), every });
+    serve(doors, store, &config, training)
 }
 
 /// Serves a store until SIGINT or SIGTERM; then answers what is in flight and syncs the log.
-pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Result<()> {
+pub(crate) fn serve(
+    doors: Doors,
+    store: Store,
+    config: &Config,
+    training: Option<ScheduledTraining>,
+) -> anyhow::Result<()> {
     // The lock comes first: nobody else appends between the replay and the first event.
     let appender = store.lock_log()?;
     let metrics = shortlist_gateway::install_metrics()?;
@@ -79,6 +86,8 @@ pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Resu
     .start(Arc::clone(&stopping))?;
     let watcher = watch_registry(store, recommender, Arc::clone(&stopping))?;
 
+    let training = training.map(|training| training.start(Arc::clone(&stopping))).transpose()?;
+
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         doors.tell()?;
@@ -93,6 +102,7 @@ pub(crate) fn serve(doors: Doors, store: Store, config: &Config) -> anyhow::Resu
     stopping.store(true, Ordering::Relaxed);
     let _ = watcher.join();
     let _ = maintenance.join();
+    let _ = training.map(std::thread::JoinHandle::join);
     if let Some(writer) = Arc::into_inner(writer) {
         writer.close()?;
     }

@@ -8,11 +8,16 @@ use crate::args::{PromoteArg, TrainArgs};
 use crate::clock;
 use crate::commands::evaluate::print_report;
 use crate::config::Config;
+use crate::maintenance::stand_back;
 use crate::output;
 use crate::progress_bars::ProgressBars;
 
 /// `shortlist train`.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    if args.background {
+        // Before any other thread is there: they take it over.
+        stand_back();
+    }
     let config = Config::of(&args.store)?;
     let store = Store::open(&args.store.store)?;
     let promote = match args.promote {

@@ -20,7 +20,7 @@ use crate::GatewayConfig;
 use crate::limits::CORS_MAX_AGE;
 
 pub use api_key::ApiKey;
-pub use key_file::{KeyEntry, KeyFile};
+pub use key_file::{KeyEntry, KeyFile, KeyFileError};
 pub use role::Role;
 pub use tls::TlsConfig;
 

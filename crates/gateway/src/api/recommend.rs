@@ -209,6 +209,12 @@ pub struct WhyNotView {
     /// What it was ranked by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
+    /// Its place by the ranker alone, from 0, if it is `ranked_behind`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_rank: Option<u32>,
+    /// The surface's rules that kept it from the list; absent if its rank did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved_by: Vec<String>,
 }
 
 /// One item of an answer.
@@ -317,13 +323,27 @@ impl RecommendResponse {
 
 impl From<&WhyNot> for WhyNotView {
     fn from(WhyNot { item_id, fate }: &WhyNot) -> Self {
-        let (by, rank, score) = match fate {
-            Fate::Unknown | Fate::NotProposed | Fate::NotChosen => (None, None, None),
-            Fate::Filtered(filter) => (Some(filter.0), None, None),
-            Fate::Behind { rank, score } => (None, Some(count(*rank)), Some(score.get())),
-            Fate::Shown { rank } => (None, Some(count(*rank)), None),
+        let plain = Self {
+            item_id: item_id.to_string(),
+            fate: fate.as_str(),
+            by: None,
+            rank: None,
+            score: None,
+            order_rank: None,
+            moved_by: Vec::new(),
         };
-        Self { item_id: item_id.to_string(), fate: fate.as_str(), by, rank, score }
+        match fate {
+            Fate::Unknown | Fate::NotProposed | Fate::NotChosen => plain,
+            Fate::Filtered(filter) => Self { by: Some(filter.0), ..plain },
+            Fate::Shown { rank } => Self { rank: Some(count(*rank)), ..plain },
+            Fate::Behind { rank, score, order_rank, moved_by } => Self {
+                rank: Some(count(*rank)),
+                score: Some(score.get()),
+                order_rank: Some(count(*order_rank)),
+                moved_by: moved_by.clone(),
+                ..plain
+            },
+        }
     }
 }
 

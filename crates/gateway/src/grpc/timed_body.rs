@@ -19,8 +19,8 @@ pub(super) async fn time_body(request: Request, next: Next) -> Response {
     let method = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(SERVICE_NAME));
     let is_one_message = method.is_some_and(|method| method != "/StreamEvents");
     let timed = |body| match is_one_message {
-        true => TimedBody::new(body, BODY_READ_TIMEOUT, None),
-        false => TimedBody::new(body, STREAM_IDLE_TIMEOUT, Some(STREAM_IDLE_TIMEOUT)),
+        true => TimedBody::around(body, BODY_READ_TIMEOUT, None),
+        false => TimedBody::around(body, STREAM_IDLE_TIMEOUT, Some(STREAM_IDLE_TIMEOUT)),
     };
     status::in_our_words(next.run(request.map(timed)).await)
 }
@@ -34,7 +34,7 @@ struct TimedBody {
 }
 
 impl TimedBody {
-    fn new(body: Body, limit: Duration, silence: Option<Duration>) -> Body {
+    fn around(body: Body, limit: Duration, silence: Option<Duration>) -> Body {
         Body::new(Self { body, end: Box::pin(sleep(limit)), silence })
     }
 }

@@ -26,8 +26,8 @@ pub(super) fn recommend(response: RecommendResponse) -> v1::RecommendResponse {
     }
 }
 
-fn fate(WhyNotView { item_id, fate, by, rank, score }: WhyNotView) -> v1::WhyNot {
-    v1::WhyNot { item_id, fate: fate.to_owned(), by: by.map(str::to_owned), rank, score }
+fn fate(WhyNotView { item_id, fate, by, rank, score, order_rank, moved_by }: WhyNotView) -> v1::WhyNot {
+    v1::WhyNot { item_id, fate: fate.to_owned(), by: by.map(str::to_owned), rank, score, order_rank, moved_by }
 }
 
 fn recommended_item(item: RecommendedItemView) -> v1::RecommendedItem {

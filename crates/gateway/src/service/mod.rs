@@ -23,6 +23,7 @@ use crate::api::Readiness;
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
+use crate::recall_probe::RecallProbe;
 use crate::received::Received;
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError};
@@ -55,6 +56,8 @@ pub struct Service {
     /// Erases users, one after the other.
     eraser: Workers,
     erasures: Arc<Semaphore>,
+    /// Looks now and then whether the neighbour search finds what there is.
+    probe: Option<Arc<RecallProbe>>,
     default_timeout: Duration,
     /// Longest expected wait for a thread that a request is admitted to.
     wait_max: Duration,
@@ -70,6 +73,7 @@ impl Service {
         let event_types = Arc::new(parts.recommender.read(|state| state.event_types().clone()));
         Ok(Self {
             state_schema: parts.state.schema().into(),
+            probe: RecallProbe::start(Arc::clone(&parts.recommender), config.recall_probe_every)?.map(Arc::new),
             parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),

@@ -2,9 +2,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use shortlist_recommender::{DEFAULT_SURFACE, Request, Served, Watch};
-use shortlist_store::Exposure;
-use shortlist_types::{ItemId, RequestId};
+use shortlist_recommender::{Answer, DEFAULT_SURFACE, Request, Served, Watch};
+use shortlist_store::{Exposure, ServedLog};
+use shortlist_types::{ItemId, RequestId, Timestamp, UserId};
 
 use super::Service;
 use crate::api::{
@@ -13,7 +13,6 @@ use crate::api::{
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::metric::{DEGRADED, HUNG_UP, LEFT_BEHIND, STAGE_SECONDS};
-use crate::received::Received;
 use crate::workers::Place;
 
 impl Service {
@@ -27,8 +26,9 @@ impl Service {
         let patience = call.patience(request.deadline_ms.as_ref(), default)?;
         let served = self.parts.served.clone();
         let is_kept = served.as_ref().is_some_and(|served| served.wants(call.received.random()));
+        let probe = self.probe.clone().filter(|probe| probe.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
-        let received = call.received;
+        let (received, user_id) = (call.received, request.user_id.clone());
         let watched: Arc<OnceLock<Watch>> = Arc::default();
         let watching = Arc::clone(&watched);
         let pending = self.workers.run(move || {
@@ -40,11 +40,12 @@ impl Service {
             let request = Request { keep: is_kept, request_id: Some(request_id.clone()), ..request };
             let watch = watching.get_or_init(|| recommender.watch(queue));
             let mut answer = recommender.recommend_watched(&request, received.now, patience.budget(), watch)?;
-            if let Some(served) = served {
-                let assigned = answer.assignment.clone().zip(request.user_id.clone());
-                if let Some((assignment, user_id)) = assigned {
-                    served.expose(Exposure { assignment, user_id, time: received.now });
-                }
+            if let Some(probe) = probe {
+                probe.repeat(request.clone(), received.now);
+            }
+            // Of a list that came too late nothing is kept: another one was shown, or none.
+            if let Some(served) = served.filter(|_| !watch.was_left()) {
+                expose(&served, &answer, request.user_id.as_ref(), received.now);
                 let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
                 kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
             }
@@ -60,7 +61,15 @@ impl Service {
         leaving.answered = true;
         let response = match waited? {
             Some(response) => response?,
-            None => self.answer_without(&watched, &place, received, &patience)?,
+            None => {
+                let answer = self.answer_without(&watched, &place, &patience)?;
+                if let Some(served) = &self.parts.served {
+                    let user_id = user_id.as_deref().and_then(|id| UserId::parse(id).ok());
+                    expose(served, &answer, user_id.as_ref(), received.now);
+                }
+                let (name, total) = (received.request_id.to_string(), received.at.elapsed());
+                RecommendResponse::new(name, &answer, Duration::ZERO, total)
+            }
         };
         tell_degraded(&response.degraded);
         Ok(response)
@@ -71,18 +80,15 @@ impl Service {
         &self,
         watched: &OnceLock<Watch>,
         place: &Place,
-        received: Received,
         patience: &Patience,
-    ) -> Result<RecommendResponse, ApiError> {
+    ) -> Result<Answer, ApiError> {
         let (stage, so_far) = watched.get().map(Watch::leave).unwrap_or_default();
         place.leave();
         if let Some(stage) = stage {
             counter!(LEFT_BEHIND, "stage" => stage.0).increment(1);
             self.parts.recommender.left_behind(stage);
         }
-        let answer = so_far.ok_or_else(|| patience.too_late())?;
-        let total = received.at.elapsed();
-        Ok(RecommendResponse::new(received.request_id.to_string(), &answer, Duration::ZERO, total))
+        so_far.ok_or_else(|| patience.too_late())
     }
 
     /// In which order should this user see these items?
@@ -122,6 +128,13 @@ impl Service {
         let response = self.work(call, patience, work).await?;
         tell_degraded(&response.degraded);
         Ok(response)
+    }
+}
+
+/// Keeps that a user is shown a list by a variant of an experiment, if one made it.
+fn expose(served: &ServedLog, answer: &Answer, user_id: Option<&UserId>, time: Timestamp) {
+    if let Some((assignment, user_id)) = answer.assignment.clone().zip(user_id.cloned()) {
+        served.expose(Exposure { assignment, user_id, time });
     }
 }
 

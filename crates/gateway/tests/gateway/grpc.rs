@@ -193,7 +193,8 @@ fn errors_carry_the_same_code_and_text_as_over_rest() {
     let status = run.block_on(grpc.put_item(v1::PutItemRequest { item: None })).unwrap_err();
     assert_eq!(status.message(), "item: is missing");
     let large = v1::PutItemRequest { item: Some(v1::Item { item_id: "x".repeat(3 << 20), ..v1::Item::default() }) };
-    assert_eq!(run.block_on(grpc.put_item(large)).unwrap_err().code(), Code::OutOfRange);
+    let status = run.block_on(grpc.put_item(large)).unwrap_err();
+    assert_eq!((status.code(), code_of(&status)), (Code::ResourceExhausted, "body_too_large"));
     assert_eq!(server.get("/readyz").expect(200)["log_seq"], 0);
 }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use shortlist_gateway::GatewayConfig;
 use shortlist_proto::v1;
 use shortlist_recommender::{
-    Candidate, FeatureRanker, Pipeline, Proposed, Ranker, RequestContext, Scratch, Source, StageError, StageName,
+    Candidate, ExperimentFiles, FeatureRanker, Pipeline, Proposed, Ranker, RequestContext, Scratch, Source, StageError,
+    StageName, Surfaces,
 };
 use shortlist_types::Budget;
 
@@ -196,4 +197,36 @@ fn a_caller_who_hangs_up_stops_the_stages() {
         assert!(Instant::now() < end, "ten seconds of work for nobody");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn of_a_list_that_nobody_saw_nothing_is_kept_and_who_saw_another_one_was_exposed() {
+    let half = json!({ "share": 0.5 });
+    let files = json!({ "e": { "variants": { "control": half, "other": half } } });
+    let files: ExperimentFiles = serde_json::from_value(files).unwrap();
+    let experiments = files.resolve(&Surfaces::default()).unwrap();
+    let sleep = Sleep::default();
+    let pipeline = Pipeline::default().with_ranker(Box::new(SlowRanker(sleep.clone())));
+    let config = GatewayConfig { threads: 1, ..GatewayConfig::default() };
+    let server = TestServer::start_of(config, Box::new(|| ()), |recommender| {
+        recommender.with_pipeline("home", pipeline).with_experiments(&experiments).unwrap()
+    });
+    server.fill();
+    server.recommender.swap(Some(bundle()));
+    let kept = || {
+        server.served.flush();
+        let reader = server.store.served().unwrap().unwrap();
+        let mut exposed = Vec::new();
+        reader.exposed("e", &mut |one| exposed.push((one.variant, one.requests))).unwrap();
+        (reader.count().unwrap(), exposed)
+    };
+    let (well, _) = ask(&server, 1).remove(0);
+    let variant = well["experiment"]["variant"].as_str().unwrap().to_owned();
+    assert_eq!(kept(), (1, vec![(variant.clone(), 1)]));
+    sleep.set(400);
+    let (early, _) = ask(&server, 1).remove(0);
+    assert_eq!((&early["degraded"], &early["experiment"]), (&json!(["ranker_timeout"]), &well["experiment"]));
+    // The late list is there by now, and was shown to nobody.
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(kept(), (1, vec![(variant, 2)]));
 }

@@ -6,7 +6,7 @@ use shortlist_features::FeatureState;
 use shortlist_gateway::{Access, Doors, GatewayConfig, Parts, Service};
 use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
 use shortlist_recommender::{DurableState, Recommender, Surfaces};
-use shortlist_store::{Apply, LogWriter, Store};
+use shortlist_store::{Apply, LogWriter, ServedLog, Store, StoreConfig};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ pub(crate) struct TestServer {
     pub(crate) recommender: Arc<Recommender>,
     pub(crate) store: Store,
     pub(crate) state: DurableState,
+    pub(crate) served: Arc<ServedLog>,
     agent: ureq::Agent,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
@@ -86,7 +87,15 @@ impl TestServer {
             applied_to.apply(records).unwrap();
         });
         let writer = Arc::new(LogWriter::start(store.lock_log().unwrap(), 4_096, apply).unwrap());
-        let parts = Parts { recommender: Arc::clone(&recommender), writer, state: state.clone(), served: None };
+        // Keeps every request.
+        let kept: StoreConfig = serde_json::from_value(json!({ "served_share": 1.0 })).unwrap();
+        let served = Arc::new(ServedLog::start(&store, &kept).unwrap());
+        let parts = Parts {
+            recommender: Arc::clone(&recommender),
+            writer,
+            state: state.clone(),
+            served: Some(Arc::clone(&served)),
+        };
         let service = Arc::new(Service::new(parts, &config).unwrap());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -104,7 +113,7 @@ impl TestServer {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
         let agent = agent.build().into();
         let (stop, serving) = (Some(stop), Some(serving));
-        Self { url, admin_url, runtime, recommender, store, state, agent, stop, serving, dir }
+        Self { url, admin_url, runtime, recommender, store, state, served, agent, stop, serving, dir }
     }
 
     /// With 30 items `i0`..`i29`, each wanted by a few users: `i0` by the most.

@@ -1,5 +1,5 @@
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use shortlist_types::ItemIdx;
 
@@ -27,6 +27,8 @@ pub(super) struct Contest<'a> {
     caps: Vec<(&'a str, Counted)>,
     /// Bits of the caps that kept an item from a place.
     held_back: Vec<u16>,
+    /// Items that one of less worth was preferred to, for diversity; kept where reasons are wanted.
+    passed_over: Vec<bool>,
     /// Has a place already, or waits for its own.
     is_out: Vec<bool>,
     /// What may come next, the best first, each with its value when last looked at. Items grow more like the list as it
@@ -92,9 +94,13 @@ impl<'a> Contest<'a> {
             likeness,
             caps: config.caps.iter().map(counted).collect(),
             held_back: vec![0; items.len()],
+            passed_over: vec![false; items.len()],
             is_out: vec![false; order.len()],
             queue: BinaryHeap::new(),
-            draw: config.explore.zip(plan.seed).map(|(explore, seed)| Draw::new(explore, seed, plan.k)),
+            draw: config
+                .explore
+                .zip(plan.seed)
+                .map(|(explore, seed)| Draw::new(explore, seed, plan.k.min(order.len()))),
         };
         for (number, (boost, items_of)) in config.boosts.iter().zip(&reranker.boosted).enumerate() {
             if boost.active().at(request.now) {
@@ -133,12 +139,19 @@ impl<'a> Contest<'a> {
         self.is_out[item] = true;
     }
 
+    /// Keeps room for an item that will stand on a place. One from beyond the window counts for no cap.
+    pub(super) fn claim(&mut self, item: usize, place: usize) {
+        if item < self.worth.len() {
+            self.caps.iter_mut().for_each(|(_, counted)| counted.claim(item, place));
+        }
+    }
+
     /// Who has a place that no pin claims, of `left` such places; none when nobody is left.
     pub(super) fn next(&mut self, place: usize, left: usize) -> Option<Drawn> {
         let certain = |item| Drawn { item, propensity: 1.0, by_chance: false };
         let Some(best) = self.best(place) else {
             // A cap is broken, or the order goes on as it is beyond the window: nothing is drawn.
-            return self.any().map(certain);
+            return self.any(place).map(certain);
         };
         let Some(mut draw) = self.draw.take_if(|draw| draw.is_open()) else { return Some(certain(best)) };
         let mut others = Vec::with_capacity(draw.among());
@@ -183,16 +196,17 @@ impl<'a> Contest<'a> {
         best
     }
 
-    /// The best item of all that are left, whatever the caps say; beyond the window the first of the order.
-    fn any(&mut self) -> Option<usize> {
+    /// Of all that are left the best that breaks the fewest caps; beyond the window the first of the order.
+    fn any(&mut self, place: usize) -> Option<usize> {
         let mut best = None;
         for item in 0..self.worth.len() {
             if !self.is_out[item] {
-                best = best.max(Some(Standing { value: self.value(item), item }));
+                let broken = self.caps.iter().filter(|(_, counted)| counted.against(item, place).is_some()).count();
+                best = best.max(Some((Reverse(broken), Standing { value: self.value(item), item })));
             }
         }
         let beyond = || (self.worth.len()..self.is_out.len()).find(|item| !self.is_out[*item]);
-        best.map(|best| best.item).or_else(beyond)
+        best.map(|(_, best)| best.item).or_else(beyond)
     }
 
     /// What counts of an item now: its worth, less how much it is like those that were taken.
@@ -207,39 +221,84 @@ impl<'a> Contest<'a> {
         caps.filter_map(|(cap, (_, counted))| Some((cap, counted.against(item, place)?))).next()
     }
 
-    /// Gives an item a place of the order, the `row`th of the list; what moved it there.
-    pub(super) fn take(&mut self, item: usize, place: usize, row: usize, is_pin: bool) -> Vec<String> {
-        self.is_out[item] = true;
-        let mut moved_by = Vec::new();
-        if is_pin {
-            moved_by.push(format!("pinned to place {}", place + 1));
+    /// What moves an item to a place that it is about to be given.
+    pub(super) fn reasons(&mut self, item: usize, place: usize, how: How) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if how == How::Pinned {
+            reasons.push(format!("pinned to place {}", place + 1));
         }
         if item >= self.worth.len() {
-            return moved_by;
+            return reasons;
         }
         for (number, by) in &self.boosts[item] {
             let boost = &self.reranker.config.boosts[*number];
             let what = boost.items.as_deref().map_or_else(|| "all".to_owned(), |items| format!("where {items}"));
-            moved_by.push(format!("boosted by {by:+.2} {what}"));
+            reasons.push(format!("boosted by {by:+.2} {what}"));
         }
-        for (cap, (name, counted)) in self.caps.iter_mut().enumerate() {
+        for (cap, (name, counted)) in self.caps.iter().enumerate() {
             if self.held_back[item] & (1 << cap) != 0 {
-                moved_by.push(format!("held back by the cap on {name}"));
+                reasons.push(format!("held back by the cap on {name}"));
             }
-            if counted.against(item, place).is_some() && !is_pin {
-                moved_by.push(format!("breaks the cap on {name}: nothing else was left"));
+            if counted.against(item, place).is_some() && how != How::Pinned {
+                reasons.push(format!("breaks the cap on {name}: nothing else was left"));
             }
-            counted.take(item, place);
         }
-        if let Some(likeness) = &mut self.likeness {
-            let alike = likeness.of(item);
-            if item != row && moved_by.is_empty() {
-                moved_by.push(format!("moved for diversity, likeness {alike:.2}"));
-            }
-            likeness.take(item);
+        match how {
+            How::Drawn => reasons.push("drawn to explore".to_owned()),
+            How::Chosen => reasons.extend(self.moved_for_diversity(item, place)),
+            How::Pinned => {}
         }
-        moved_by
+        reasons
     }
+
+    /// What diversity did for an item that is chosen for a place: there was one of more worth, or it was that one before.
+    fn moved_for_diversity(&mut self, item: usize, place: usize) -> Option<String> {
+        let likeness = self.likeness.as_mut()?.of(item);
+        let worth = |item: usize| Standing { value: self.worth[item], item };
+        let of_more_worth = |other: &usize| {
+            !self.is_out[*other] && worth(*other) > worth(item) && self.verdict(*other, place).is_none()
+        };
+        let passed: Vec<usize> = (0..self.worth.len()).filter(of_more_worth).collect();
+        let (jumps, was_passed) = (!passed.is_empty(), self.passed_over[item]);
+        passed.into_iter().for_each(|other| self.passed_over[other] = true);
+        match (jumps, was_passed) {
+            (true, _) => Some(format!("moved up for diversity, likeness {likeness:.2}")),
+            (false, true) => Some(format!("moved down for diversity, likeness {likeness:.2}")),
+            (false, false) => None,
+        }
+    }
+
+    /// Gives an item a place.
+    pub(super) fn take(&mut self, item: usize, place: usize, how: How) {
+        self.is_out[item] = true;
+        if item < self.worth.len() {
+            self.caps.iter_mut().for_each(|(_, counted)| counted.take(item, place, how == How::Pinned));
+            if let Some(likeness) = &mut self.likeness {
+                likeness.take(item);
+            }
+        }
+    }
+
+    /// The items without a place that caps kept from one, with those caps.
+    pub(super) fn held_back(&self) -> BTreeMap<usize, String> {
+        let names = |bits: u16| {
+            let names = self.caps.iter().enumerate().filter(|(cap, _)| bits & (1 << cap) != 0);
+            names.map(|(_, (name, _))| format!("the cap on {name}")).collect::<Vec<_>>().join(" and ")
+        };
+        let held = self.held_back.iter().enumerate().filter(|(item, bits)| **bits != 0 && !self.is_out[*item]);
+        held.map(|(item, bits)| (item, names(*bits))).collect()
+    }
+}
+
+/// How an item comes to its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It has the place of its own.
+    Pinned,
+    /// It is the best for it.
+    Chosen,
+    /// By chance.
+    Drawn,
 }
 
 /// Scores on a scale on which the worst has 0 and the best one 1; all 0 where they are all the same.

@@ -18,8 +18,9 @@ pub struct Explore {
     /// Epsilon-greedy: the chance that such a place goes to any of the items, all alike; else the best one has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
-    /// Plackett-Luce: such a place goes to an item with a chance in proportion to exp(score / temperature), on the
-    /// scale on which the worst candidate has 0 and the best one 1. It is the distribution of Gumbel top-k.
+    /// Plackett-Luce: such a place goes to an item with a chance in proportion to exp(value / temperature). The value is
+    /// what the other rules make of its score, on the scale on which the worst candidate has 0 and the best one 1:
+    /// boosts added, likeness taken off. It is the distribution of Gumbel top-k.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
     /// Items that are drawn from: so many from the top of the order.
@@ -57,14 +58,17 @@ pub(super) struct Draw {
     random: ChaCha8Rng,
     /// Places that may still be drawn.
     places: usize,
+    /// How likely it is that so many places may still be drawn, for somebody who sees the items so far and not which of
+    /// them were drawn: what propensities are told by.
+    seen_from_outside: Vec<f64>,
 }
 
 /// Which item has a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Drawn {
     pub(super) item: usize,
-    /// The probability that this item has this place, given the items above it and which of their places were drawn:
-    /// exact, and over the places of a list the factors of the probability of the whole.
+    /// The probability that this item has this place, given the items above it: exact, and over the places of a list
+    /// the factors of the probability of the whole.
     pub(super) propensity: f32,
     /// Whether it stands there by chance.
     pub(super) by_chance: bool,
@@ -75,7 +79,9 @@ impl Draw {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0..=1 of a length
     pub(super) fn new(config: Explore, seed: u64, k: usize) -> Self {
         let places = (k as f64 * config.share + 1e-9) as usize;
-        Self { config, random: ChaCha8Rng::seed_from_u64(seed), places }
+        let mut seen_from_outside = vec![0.0; places + 1];
+        seen_from_outside[places] = 1.0;
+        Self { config, random: ChaCha8Rng::seed_from_u64(seed), places, seen_from_outside }
     }
 
     /// Items from the top of the order that it draws from.
@@ -83,9 +89,9 @@ impl Draw {
         self.config.among
     }
 
-    /// Whether there is a place left to draw.
+    /// Whether, as seen from outside, there may be a place left to draw.
     pub(super) fn is_open(&self) -> bool {
-        self.places > 0
+        self.seen_from_outside.iter().skip(1).any(|likely| *likely > 0.0)
     }
 
     /// Decides on one of `left` places that nobody has yet: `best` is the item that would stand there, `others` are all
@@ -93,21 +99,30 @@ impl Draw {
     ///
     /// Each of the places left is as likely as the others to be one of those that are drawn.
     ///
-    /// **Cost**: with a temperature one exponential per item.
+    /// **Cost**: with a temperature one exponential per item, and a step per place that may still be drawn.
     pub(super) fn decide(&mut self, best: usize, others: &[(usize, f32)], left: usize) -> Drawn {
-        let chance = (self.places as f64 / left.max(1) as f64).min(1.0);
-        let certain = Drawn { item: best, propensity: 1.0, by_chance: false };
-        if others.is_empty() || chance <= 0.0 {
-            return certain;
+        if others.is_empty() {
+            return Drawn { item: best, propensity: 1.0, by_chance: false };
         }
-        let is_drawn = self.random.random::<f64>() < chance;
-        self.places -= usize::from(is_drawn);
+        let chance = |places: usize| (places as f64 / left.max(1) as f64).min(1.0);
         let policy = Policy::of(&self.config, best, others);
+        let is_drawn = self.random.random::<f64>() < chance(self.places);
+        self.places -= usize::from(is_drawn);
         let item = if is_drawn { policy.pick(self.random.random(), others) } else { best };
-        let drawn = policy.probability(item, others);
-        let propensity = chance * drawn + (1.0 - chance) * f64::from(u8::from(item == best));
+        let (drawn, kept) = (policy.probability(item, others), f64::from(u8::from(item == best)));
+        // Bayes: each number of places left, by how likely it makes what was seen.
+        let mut after = vec![0.0; self.seen_from_outside.len()];
+        for (places, likely) in self.seen_from_outside.iter().enumerate() {
+            let chance = chance(places);
+            after[places] += likely * (1.0 - chance) * kept;
+            if places > 0 {
+                after[places - 1] += likely * chance * drawn;
+            }
+        }
+        let propensity: f64 = after.iter().sum();
+        self.seen_from_outside = after.into_iter().map(|likely| likely / propensity).collect();
         #[allow(clippy::cast_possible_truncation)] // a probability
-        let propensity = (propensity as f32).max(f32::MIN_POSITIVE);
+        let propensity = (propensity as f32).clamp(f32::MIN_POSITIVE, 1.0);
         Drawn { item, propensity, by_chance: item != best }
     }
 }
@@ -174,9 +189,6 @@ mod tests {
     const SCORES: [f32; 5] = [1.0, 0.9, 0.6, 0.55, 0.0];
     const DRAWS: u64 = 100_000;
 
-    /// How often each item was drawn, and its propensity.
-    type Counts = HashMap<usize, (u64, f32)>;
-
     fn explore(share: f64, epsilon: Option<f64>, temperature: Option<f64>) -> Explore {
         Explore { share, epsilon, temperature, among: 100 }
     }
@@ -226,43 +238,46 @@ mod tests {
             assert!((propensity / p - 1.0).abs() < 1e-4, "{list:?}: {propensity} is not {p}");
             *counts.entry(list).or_insert(0) += 1;
         }
-        let farthest = farthest(&expected, &counts);
-        assert!(farthest < 4.5, "{farthest} standard deviations");
+        let deviations = farthest(&expected, &counts);
+        assert!(deviations < 4.5, "{deviations} standard deviations");
         // A draw of other scores would be seen.
         let uniform = expected.keys().map(|list| (list.clone(), 1.0 / 60.0)).collect();
-        assert!(super::tests::farthest(&uniform, &counts) > 50.0);
+        assert!(farthest(&uniform, &counts) > 50.0);
     }
 
     #[test]
-    fn what_stands_on_a_place_does_so_as_often_as_its_propensity_says() {
-        // Two of four places are drawn: given what is above and which of it was drawn, the frequency of an item is its
-        // propensity.
-        for config in [explore(0.5, Some(0.4), None), explore(0.5, None, Some(0.2))] {
-            let mut seen: HashMap<(Vec<usize>, usize), Counts> = HashMap::new();
+    fn lists_of_which_a_part_is_drawn_come_as_often_as_their_propensities_say() {
+        for config in [explore(0.5, Some(0.4), None), explore(0.5, None, Some(0.2)), explore(0.5, Some(1.0), None)] {
+            let (mut expected, mut counts) = (HashMap::new(), HashMap::new());
             for seed in 0..DRAWS {
-                let mut draw = Draw::new(config, seed, 4);
-                let mut list = Vec::new();
-                for place in 0..4 {
-                    let left: Vec<_> = (0..SCORES.len()).filter(|item| !list.contains(item)).collect();
-                    let others: Vec<_> = left.iter().map(|item| (*item, SCORES[*item])).collect();
-                    let key = (list.clone(), draw.places);
-                    let drawn = draw.decide(left[0], &others, 4 - place);
-                    let entry = seen.entry(key).or_default().entry(drawn.item).or_insert((0, drawn.propensity));
-                    assert_eq!(entry.1.to_bits(), drawn.propensity.to_bits());
-                    entry.0 += 1;
-                    list.push(drawn.item);
-                }
-                assert_eq!(draw.places, 0, "exactly its share is drawn");
+                let (list, propensity) = list(config, seed, 4);
+                let known: f64 = *expected.entry(list.clone()).or_insert(propensity);
+                assert!((known / propensity - 1.0).abs() < 1e-5, "{list:?}: {known} and {propensity}");
+                *counts.entry(list).or_insert(0) += 1;
             }
-            for (above, items) in &seen {
-                let all: u64 = items.values().map(|(count, _)| count).sum();
-                for (item, (count, p)) in items {
-                    let (p, all) = (f64::from(*p), all as f64);
-                    let far = (*count as f64 - p * all).abs() / (p * (1.0 - p) * all).sqrt().max(1.0);
-                    assert!(far < 5.0, "{item} after {above:?}: {count} of {all}, propensity {p}");
-                }
-            }
+            let sum: f64 = expected.values().sum();
+            assert!((sum - 1.0).abs() < 1e-3, "all lists that came have a probability of {sum} together");
+            let deviations = farthest(&expected, &counts);
+            assert!(deviations < 5.0, "{config:?}: {deviations} standard deviations");
         }
+        // By hand: of two places one goes to any of three items.
+        let (a_b, a_c) = (by_hand(&[0, 1]), by_hand(&[0, 2]));
+        assert!((a_b - 5.0 / 12.0).abs() < 1e-6 && (a_c - 0.25).abs() < 1e-6, "{a_b}, {a_c}");
+    }
+
+    /// The probability of a list of two of three items, of which one place is uniform.
+    fn by_hand(wanted: &[usize]) -> f64 {
+        let all = [(0, 1.0), (1, 0.5), (2, 0.0)];
+        (0..)
+            .find_map(|seed| {
+                let mut draw = Draw::new(explore(0.5, Some(1.0), None), seed, 2);
+                let first = draw.decide(0, &all, 2);
+                let left: Vec<_> = all.into_iter().filter(|(item, _)| *item != first.item).collect();
+                let second = draw.decide(left[0].0, &left, 1);
+                let is_it = [first.item, second.item] == *wanted;
+                is_it.then(|| f64::from(first.propensity) * f64::from(second.propensity))
+            })
+            .unwrap()
     }
 
     #[test]

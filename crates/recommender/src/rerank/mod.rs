@@ -13,4 +13,4 @@ mod reranker;
 
 pub use explore::Explore;
 pub use rerank_config::{Boost, Cap, Pin, RerankConfig};
-pub(crate) use reranker::{ListPlan, Placed, Reranker};
+pub(crate) use reranker::{Arranged, ListPlan, Placed, Reranker};

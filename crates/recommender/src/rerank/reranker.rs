@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use shortlist_types::{InvalidInput, ItemId, ItemIdx};
 
 use super::RerankConfig;
 use super::active::Active;
-use super::contest::Contest;
+use super::contest::{Contest, How};
 use super::explore::Drawn;
 use crate::{Expression, RequestContext};
 
@@ -34,6 +36,15 @@ pub(crate) struct Placed {
     pub(crate) propensity: f32,
 }
 
+/// The places of a list, and who was kept from one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Arranged {
+    /// In order of the places.
+    pub(crate) placed: Vec<Placed>,
+    /// Items that caps kept from a place, by their place in the order, with the caps; only if reasons are wanted.
+    pub(crate) held_back: BTreeMap<usize, String>,
+}
+
 /// Which places of an order are arranged, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListPlan {
@@ -45,6 +56,15 @@ pub(crate) struct ListPlan {
     pub(crate) diversity: bool,
     /// Of the draws; without it nothing is drawn.
     pub(crate) seed: Option<u64>,
+    /// Whether reasons are wanted.
+    pub(crate) explain: bool,
+}
+
+impl ListPlan {
+    /// The first `k` places by all rules, with nothing drawn and without reasons.
+    pub(crate) fn first(k: usize) -> Self {
+        Self { offset: 0, k, diversity: true, seed: None, explain: false }
+    }
 }
 
 impl Reranker {
@@ -82,39 +102,64 @@ impl Reranker {
     /// Which items of `order`, best first, stand on the planned places. `order` is what is left of the order there: a
     /// list is arranged by itself, whatever pages came before it.
     ///
-    /// A cap is broken only where no item is left that keeps it; a pin beyond the end of the list stands last.
+    /// Where no item is left that keeps all caps, one that breaks the fewest has the place. A pin beyond the end of a short
+    /// list stands last. Caps keep room for the pins of the list.
     ///
     /// **Cost**: with `diversity` a product of vectors for each item that comes near a place; with exploration a look
-    /// at every item that may be drawn, per place.
-    pub(crate) fn arrange(
+    /// at every item that may be drawn, per place; with reasons a look at every item per place.
+    pub(crate) fn arrange(&self, request: &RequestContext<'_>, order: &[(ItemIdx, f32)], plan: ListPlan) -> Arranged {
+        let mut contest = Contest::new(self, request, order, plan);
+        let mut pins = self.placed_pins(&mut contest, request, order, plan);
+        let end = plan.offset + plan.k.min(order.len());
+        let mut placed = Vec::with_capacity(plan.k.min(order.len()));
+        for place in plan.offset..end {
+            let pin = pins.pop_if(|(due, _)| *due == place);
+            let (item, propensity, how) = match pin {
+                Some((_, item)) => (item, 1.0, How::Pinned),
+                None => {
+                    let left = end - place - pins.len();
+                    let Some(Drawn { item, propensity, by_chance }) = contest.next(place, left) else { break };
+                    (item, propensity, if by_chance { How::Drawn } else { How::Chosen })
+                }
+            };
+            let moved_by = if plan.explain { contest.reasons(item, place, how) } else { Vec::new() };
+            contest.take(item, place, how);
+            placed.push(Placed { from: item, moved_by, propensity });
+        }
+        let held_back = if plan.explain { contest.held_back() } else { BTreeMap::new() };
+        Arranged { placed, held_back }
+    }
+
+    /// The pins of a list, the last place first, each with its item; no other pin may come into it.
+    fn placed_pins(
         &self,
+        contest: &mut Contest<'_>,
         request: &RequestContext<'_>,
         order: &[(ItemIdx, f32)],
         plan: ListPlan,
-    ) -> Vec<Placed> {
-        let ListPlan { offset, k, .. } = plan;
-        let mut contest = Contest::new(self, request, order, plan);
+    ) -> Vec<(usize, usize)> {
         let place_of = |item: ItemIdx| order.iter().position(|(other, _)| *other == item);
-        let pinned = self.pinned(request).into_iter().filter(|(place, _)| *place >= offset);
-        let mut pinned: Vec<_> = pinned.filter_map(|(place, item)| Some((place, place_of(item)?))).rev().collect();
-        for (_, from) in &pinned {
-            contest.set_apart(*from);
+        let due = self.pinned(request).into_iter().filter(|(place, _)| *place >= plan.offset);
+        let due: Vec<_> = due.filter_map(|(place, item)| Some((place, place_of(item)?))).collect();
+        due.iter().for_each(|(_, item)| contest.set_apart(*item));
+        let length = plan.k.min(order.len());
+        let end = plan.offset + length;
+        let mut pins = Vec::with_capacity(due.len());
+        let mut next = plan.offset;
+        for (place, item) in &due {
+            // Of two for one place the second stands behind.
+            next = next.max(*place);
+            pins.push((next, *item));
+            next += 1;
         }
-        let mut list = Vec::with_capacity(k.min(order.len()));
-        for place in offset..offset + k {
-            let is_due = pinned.last().is_some_and(|(due, _)| *due <= place);
-            let to_come = pinned.iter().filter(|(due, _)| *due < offset + k).count();
-            let left = (offset + k - place).saturating_sub(to_come);
-            let free = if is_due { None } else { contest.next(place, left) };
-            let claims = || pinned.pop().map(|(_, item)| Drawn { item, propensity: 1.0, by_chance: false });
-            let is_pin = free.is_none();
-            let Some(Drawn { item, propensity, by_chance }) = free.or_else(claims) else { break };
-            let mut moved_by = contest.take(item, place, list.len(), is_pin);
-            if by_chance {
-                moved_by.push("drawn to explore".to_owned());
-            }
-            list.push(Placed { from: item, moved_by, propensity });
+        // Those that fit, and as many more as the list would be short of.
+        let fit = pins.iter().filter(|(place, _)| *place < end).count();
+        pins.truncate(fit.max((length + due.len()).saturating_sub(order.len())));
+        for (before_end, (place, _)) in pins.iter_mut().rev().enumerate() {
+            *place = (*place).min(end - 1 - before_end);
         }
-        list
+        pins.iter().for_each(|(place, item)| contest.claim(*item, *place));
+        pins.reverse();
+        pins
     }
 }

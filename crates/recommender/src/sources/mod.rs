@@ -16,7 +16,7 @@ pub(crate) use ann::Ann;
 pub(crate) use fresh::Fresh;
 pub(crate) use given::Given;
 pub(crate) use item_to_item::ItemToItem;
-pub(crate) use pinned::Pinned;
+pub(crate) use pinned::{PINNED, Pinned};
 pub(crate) use popular::Popular;
 pub(crate) use trending::{Trending, TrendingAlike};
 

@@ -6,13 +6,16 @@ use super::{Proposed, Source};
 use crate::rerank::Reranker;
 use crate::{RequestContext, Scratch, StageName};
 
+/// Its name.
+pub(crate) const PINNED: StageName = StageName("pinned");
+
 /// Items that the surface gives a place of their own: the reranker puts them there.
 #[derive(Debug)]
 pub(crate) struct Pinned(pub(crate) Arc<Reranker>);
 
 impl Source for Pinned {
     fn name(&self) -> StageName {
-        StageName("pinned")
+        PINNED
     }
 
     fn propose(

@@ -74,16 +74,6 @@ impl ServedReader {
         Ok(self.requests(sql, request_id.as_str())?.pop())
     }
 
-    /// The experiments that somebody was shown.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn experiments(&self) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.connection.prepare("SELECT DISTINCT experiment FROM exposed ORDER BY experiment")?;
-        let names = statement.query_map([], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
-    }
-
     /// Calls `each` with every user that an experiment was shown to, in order of user and variant.
     ///
     /// # Errors

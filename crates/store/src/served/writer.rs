@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use crate::limits::{EXPOSED_MAX, SERVED_QUEUE_MAX, SERVED_TOGETHER_MAX};
+use crate::limits::{EXPOSED_BYTES, EXPOSED_MAX, SERVED_QUEUE_MAX, SERVED_TOGETHER_MAX};
 use crate::served::{Exposure, ServedRequest, create};
 use crate::{Store, StoreConfig, StoreError};
 
@@ -138,7 +138,7 @@ impl Life {
         }
         let transaction = self.connection.transaction()?;
         if !requests.is_empty() {
-            make_room(&transaction, self.bytes_max)?;
+            make_room(&transaction, self.bytes_max + self.exposed * EXPOSED_BYTES)?;
         }
         let kept = write_exposures(&transaction, exposures, EXPOSED_MAX.saturating_sub(self.exposed))?;
         {
@@ -146,10 +146,14 @@ impl Life {
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let mut insert = transaction.prepare_cached(sql)?;
             for request in requests {
-                let content = postcard::to_stdvec(request).map_err(|error| StoreError::ServedTooLarge {
-                    request_id: request.request_id.to_string(),
-                    reason: error.to_string(),
-                })?;
+                let content = match postcard::to_stdvec(request) {
+                    Ok(content) => content,
+                    Err(error) => {
+                        self.dropped.fetch_add(1, Ordering::Relaxed);
+                        tracing::warn!(request_id = %request.request_id, %error, "a request cannot be kept");
+                        continue;
+                    }
+                };
                 let user_id = request.user_id.as_ref().map(shortlist_types::UserId::as_str);
                 let bundle = request.bundle.as_ref().map(crate::BundleId::as_str);
                 let log_seq = request.log_seq.0.cast_signed();

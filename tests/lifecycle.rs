@@ -1,0 +1,81 @@
+//! What an operator relies on: trainings beside the service, metrics that dashboards and alerts can name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
+
+mod harness;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use harness::{Server, fails, folder, imported_store, ok, ok_json};
+
+/// The value of a metric on the page, or none.
+fn metric(page: &str, name: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+#[test]
+fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    std::fs::write(harness::path(&folder, "store/shortlist.toml"), "[gateway]\nrecall_probe_every = 1\n").unwrap();
+    let error = fails(2, &["serve", "--store", &store, "--train-every", "1s"]);
+    assert!(error.contains("must be 10 seconds to 30 days"), "{error}");
+    let args = ["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "10s"];
+    let server = Server::start_with(&args);
+    assert_eq!(server.get("/readyz").1["bundle"], "no_bundle");
+    let promoted = "shortlist_trainings_total{outcome=\"promoted\"}";
+    assert_eq!(metric(&server.page("/metrics"), promoted), Some(0.0));
+    let started = Instant::now();
+    while metric(&server.page("/metrics"), promoted) == Some(0.0) {
+        assert!(started.elapsed() < Duration::from_secs(90), "nothing was trained");
+        let (status, _) = server.get("/v1/users/user-3/recommendations?k=3");
+        assert_eq!(status, 200, "it serves meanwhile");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let swapped = Instant::now();
+    let bundle = loop {
+        let bundle = server.get("/readyz").1["bundle"].clone();
+        if bundle != "no_bundle" {
+            break bundle;
+        }
+        assert!(swapped.elapsed() < Duration::from_secs(10), "what was promoted does not serve");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(server.get("/v1/users/user-3/recommendations?k=3").1["bundle"], bundle);
+    // Every request is repeated by an exact search: of so few items the search misses none.
+    for user in 1..=40 {
+        server.get(&format!("/v1/users/user-{user}/recommendations?k=3"));
+    }
+    let (mut recall, started) = (None, Instant::now());
+    while recall.is_none() && started.elapsed() < Duration::from_secs(10) {
+        let page = server.page("/metrics");
+        let count = metric(&page, "shortlist_ann_recall_count").filter(|count| *count >= 10.0);
+        recall = count.and_then(|count| Some(metric(&page, "shortlist_ann_recall_sum")? / count));
+    }
+    assert!(recall.is_some_and(|recall| recall > 0.99), "recall of the neighbour search: {recall:?}");
+    // It stops at once, whether the next training runs or not, and leaves a store that is whole.
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(ok_json(&["registry", "show", "--store", &store, "--json"])["id"], bundle);
+    ok(&["log", "verify", "--store", &store]);
+}
+
+#[test]
+fn dashboard_and_alerts_name_metrics_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let names = |text: &str| -> BTreeSet<String> {
+        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let starts = text.match_indices("shortlist_").map(|(at, _)| &text[at..]);
+        starts.map(|rest| rest.chars().take_while(|c| letters(*c)).collect()).collect()
+    };
+    let known = names(&[read("crates/gateway/src/metric.rs"), read("crates/cli/src/scheduled_training.rs")].concat());
+    let mut used = 0;
+    for file in ["docker/grafana/dashboards/shortlist.json", "docker/prometheus/alerts.yml"] {
+        for name in names(&read(file)) {
+            let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            assert!(known.contains(of_histogram.unwrap_or(&name)), "{file} names {name}, which no metric is called");
+            used += 1;
+        }
+    }
+    assert!(used > 15, "{used} names were found");
+}
