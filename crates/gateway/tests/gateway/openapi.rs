@@ -29,7 +29,8 @@ fn every_described_operation_exists_and_every_reference_leads_somewhere() {
     for (path, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
             let path = path.replace("{item_id}", "x").replace("{user_id}", "x");
-            let reply = server.send(&method.to_uppercase(), &path, &[("content-type", "application/json")], b"{");
+            let body: &[u8] = if ["get", "delete"].contains(&method.as_str()) { b"" } else { b"{" };
+            let reply = server.send(&method.to_uppercase(), &path, &[("content-type", "application/json")], body);
             let exists = reply.status != 405 && !(reply.status == 404 && reply.text.contains("no_such_endpoint"));
             assert!(exists, "{method} {path}: {}", reply.text);
             operations += 1;

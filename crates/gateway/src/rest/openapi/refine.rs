@@ -15,6 +15,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// The description, completed.
 pub(super) fn refine(description: &mut Value) {
     name_ids(description);
+    widen_counts(description);
     description["components"]["securitySchemes"] = json!({ "key": {
         "type": "http", "scheme": "bearer", "description": "A key of the server; needed where the server has keys",
     }});
@@ -61,6 +62,21 @@ fn name_ids(value: &mut Value) {
             map.values_mut().for_each(name_ids);
         }
         Value::Array(values) => values.iter_mut().for_each(name_ids),
+        _ => {}
+    }
+}
+
+/// Numbers of 32 bits here have no sign; the format that says so would halve them.
+fn widen_counts(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("format").is_some_and(|format| format == "int32") {
+                map.remove("format");
+                map.entry("maximum").or_insert_with(|| u32::MAX.into());
+            }
+            map.values_mut().for_each(widen_counts);
+        }
+        Value::Array(values) => values.iter_mut().for_each(widen_counts),
         _ => {}
     }
 }
