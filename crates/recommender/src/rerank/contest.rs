@@ -1,5 +1,5 @@
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use shortlist_types::ItemIdx;
 
@@ -31,9 +31,14 @@ pub(super) struct Contest<'a> {
     passed_over: Vec<bool>,
     /// Has a place already, or waits for its own.
     is_out: Vec<bool>,
-    /// What may come next, the best first, each with its value when last looked at. Items grow more like the list as it
-    /// grows, so a value only falls, and none but the first ever needs a second look (lazy greedy, Minoux 1978).
-    queue: BinaryHeap<Standing>,
+    /// Items in order of worth, the greatest first. Likeness only takes off: what stands behind in worth than the best
+    /// value so far cannot win.
+    by_worth: Vec<usize>,
+    /// Each item's value when last looked at. Items grow more like the list as it grows, so it only falls, and who was
+    /// behind the best then needs no second look (lazy greedy, Minoux 1978).
+    last_value: Vec<f32>,
+    /// Items that a cap keeps out for good.
+    has_enough: Vec<bool>,
     draw: Option<Draw>,
 }
 
@@ -96,7 +101,9 @@ impl<'a> Contest<'a> {
             held_back: vec![0; items.len()],
             passed_over: vec![false; items.len()],
             is_out: vec![false; order.len()],
-            queue: BinaryHeap::new(),
+            by_worth: Vec::new(),
+            last_value: Vec::new(),
+            has_enough: vec![false; items.len()],
             draw: config
                 .explore
                 .zip(plan.seed)
@@ -107,8 +114,9 @@ impl<'a> Contest<'a> {
                 contest.boost((number, boost), items_of.as_ref(), request, &items);
             }
         }
-        let standing = |(item, worth): (usize, &f32)| Standing { value: (1.0 - diversity) * worth + 0.0, item };
-        contest.queue = contest.worth.iter().enumerate().map(standing).collect();
+        contest.last_value = contest.worth.iter().map(|worth| (1.0 - diversity) * worth + 0.0).collect();
+        contest.by_worth = (0..items.len()).collect();
+        contest.by_worth.sort_by(|a, b| contest.worth[*b].total_cmp(&contest.worth[*a]).then(a.cmp(b)));
         contest
     }
 
@@ -167,33 +175,39 @@ impl<'a> Contest<'a> {
 
     /// The best item for a place of those that keep all caps.
     fn best(&mut self, place: usize) -> Option<usize> {
-        let mut later = Vec::new();
-        let mut best = None;
-        while let Some(Standing { value, item }) = self.queue.pop() {
-            if self.is_out[item] {
+        let mut best: Option<Standing> = None;
+        let mut kept_out = Vec::new();
+        for at in 0..self.by_worth.len() {
+            let item = self.by_worth[at];
+            if self.is_out[item] || self.has_enough[item] {
                 continue;
             }
-            let now = self.value(item);
-            if now < value {
-                self.queue.push(Standing { value: now, item });
-                continue;
-            }
-            match self.verdict(item, place) {
-                None => {
-                    later.push(Standing { value, item });
-                    best = Some(item);
+            if let Some(best) = best {
+                if (1.0 - self.diversity) * self.worth[item] < best.value {
                     break;
                 }
-                Some((cap, Verdict::Near)) => {
-                    self.held_back[item] |= 1 << cap;
-                    later.push(Standing { value, item });
+                if (Standing { value: self.last_value[item], item }) < best {
+                    continue;
                 }
-                // There are enough of it, and there will never be fewer.
-                Some((cap, Verdict::Enough)) => self.held_back[item] |= 1 << cap,
+            }
+            let standing = Standing { value: self.value(item), item };
+            self.last_value[item] = standing.value;
+            if best.is_none_or(|best| standing > best) {
+                match self.verdict(item, place) {
+                    None => best = Some(standing),
+                    Some((cap, verdict)) => kept_out.push((standing, cap, verdict)),
+                }
             }
         }
-        self.queue.extend(later);
-        best
+        for (standing, cap, verdict) in kept_out {
+            // Those alone that would have had the place.
+            if best.is_none_or(|best| standing > best) {
+                self.held_back[standing.item] |= 1 << cap;
+                // There are enough of it, and there will never be fewer.
+                self.has_enough[standing.item] |= verdict == Verdict::Enough;
+            }
+        }
+        best.map(|best| best.item)
     }
 
     /// Of all that are left the best that breaks the fewest caps; beyond the window the first of the order.
