@@ -5,8 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::examples::EXAMPLES;
 
-/// Texts without control, format or bidirectional characters. JSON Schema counts characters, the service bytes.
-const ID_PATTERN: &str = r"^[^\p{Cc}\p{Cf}]+$";
+/// Texts without control, format or bidirectional characters, as far as they have four digits: many a tool knows no classes
+/// such as `\p{Cf}`. JSON Schema counts characters, the service bytes.
+const ID_PATTERN: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e",
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+$"
+);
 const ID_MAX: u64 = 128;
 /// `next` of a page.
 const CURSOR_PATTERN: &str = "^(0|[1-9][0-9]{0,8})$";
