@@ -57,7 +57,12 @@ fn schemathesis_finds_nothing() {
     command.arg(format!("{}/openapi.json", server.url)).args(["--max-examples", "15", "--seed", "1", "--no-color"]);
     command.args(["--exclude-checks", NOT_CHECKED]).current_dir(folder.path());
     let said = ok(&mut command);
-    assert!(said.contains("No issues found"), "{said}");
+    // It warns that much of what it makes up is refused: texts by their bytes, times ahead. All is answered as described.
+    let all_passed = said.lines().find_map(|line| {
+        let (generated, passed) = line.trim().strip_suffix(" passed")?.split_once(" generated, ")?;
+        Some(generated == passed)
+    });
+    assert_eq!(all_passed, Some(true), "{said}");
     assert_eq!(server.get("/healthz").0, 200);
 }
 
