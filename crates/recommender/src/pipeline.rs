@@ -1,26 +1,24 @@
+mod replayed;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use foldhash::fast::FixedState;
-use shortlist_embedding::TasteScratch;
-use shortlist_features::{FeatureScratch, FeatureState};
-use shortlist_store::ServedRequest;
+use shortlist_features::FeatureState;
 use shortlist_types::{Budget, InvalidInput, ItemIdx, RequestId, Score, Timestamp, Unlimited};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::answer::RecommendedItem;
-use crate::feature_ranker::feature_rows;
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
 use crate::rerank::{Arranged, ListPlan, Placed, Reranker};
 use crate::retrieved::Orders;
-use crate::served::question_of;
 use crate::sources::{Ann, Fresh, Given, ItemToItem, PINNED, Pinned, Popular, Proposed, Trending, TrendingAlike};
 use crate::surface::{ValueModel, portion};
 use crate::{
-    About, Answer, Candidate, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy, Ranked,
-    Ranker, RawCategories, RawRow, RecommendError, Request, RequestContext, Retrieved, ScoreKind, Scratch, Source,
-    SourceConfig, SourceKind, StageName, SurfaceConfig, WANTED, Watch,
+    Answer, Candidate, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy, Ranked, Ranker,
+    RecommendError, Request, RequestContext, Retrieved, ScoreKind, Scratch, Source, SourceConfig, SourceKind,
+    StageName, SurfaceConfig, WANTED, Watch,
 };
 
 /// The stages of a recommendation and the one way through them.
@@ -361,56 +359,6 @@ impl Pipeline {
         let (pinned, others): (Vec<_>, Vec<_>) = proposals.iter().partition(|(name, _)| *name == PINNED);
         let all = others.into_iter().chain(pinned).flat_map(|(_, proposed)| proposed.items.iter().copied());
         all.filter(|item| chosen.remove(item)).collect()
-    }
-
-    /// What the ranker would read of `candidates` at `now`, from the scores that the first stage gave them
-    /// then: bit for bit what [`Answer::decided`] kept, if state, models, request and time are the same.
-    ///
-    /// # Errors
-    /// As [`Self::recommend`].
-    pub fn features_of(
-        &self,
-        state: &FeatureState,
-        models: &Models,
-        served: &ServedRequest,
-        scratch: &mut Scratch,
-    ) -> Result<Vec<f32>, RecommendError> {
-        let (models, request) = (Some(models), question_of(served));
-        let context = RequestContext::gather(
-            state,
-            models,
-            About::User,
-            &self.filters,
-            &request,
-            served.now,
-            &mut scratch.taste,
-        )?;
-        let candidates = served.candidates.iter().map(|candidate| {
-            let score = candidate.retrieval_score.map(Score::parse).transpose();
-            score.map(|retrieval_score| Candidate { item: candidate.item, retrieval_score })
-        });
-        let candidates = candidates.collect::<Result<Vec<_>, _>>()?;
-        let mut features = FeatureScratch::default();
-        feature_rows(&context, &candidates, &[], &Unlimited, &mut features);
-        Ok(features.rows)
-    }
-
-    /// What the shown items of a served request have of each category, read from the state that served; none of an
-    /// item that the state does not know.
-    ///
-    /// # Errors
-    /// As [`Self::recommend`].
-    pub fn raw_categories_of(
-        &self,
-        state: &FeatureState,
-        served: &ServedRequest,
-        items: &[ItemIdx],
-        raw: &mut RawCategories,
-    ) -> Result<Vec<Option<RawRow>>, RecommendError> {
-        let request = question_of(served);
-        let scratch = &mut TasteScratch::default();
-        let context = RequestContext::gather(state, None, About::User, &self.filters, &request, served.now, scratch)?;
-        Ok(items.iter().map(|item| raw.read(&context, *item)).collect())
     }
 
     /// A page of an order that was decided before, with that order: what may no longer be shown leaves it from the
