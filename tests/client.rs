@@ -88,7 +88,8 @@ fn over_a_restart_of_the_server_what_is_safe_goes_through_and_the_rest_is_told()
         assert_eq!(client.put_item(Item::new("b")).await.unwrap_err().code(), "unreachable");
         let question = tokio::spawn({
             let client = client.clone();
-            async move { client.recommend(RecommendRequest::for_user("user-1", 1)).await }
+            // Not the user of the event: what that one has seen is not recommended to him.
+            async move { client.recommend(RecommendRequest::for_user("user-2", 1)).await }
         });
         let event = tokio::spawn({
             let client = client.clone();
