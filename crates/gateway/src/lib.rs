@@ -18,8 +18,10 @@ mod error;
 mod gateway_config;
 mod grpc;
 mod limits;
+mod loading;
 mod metric;
 mod observe;
+mod part;
 mod recall_probe;
 mod received;
 mod rest;
@@ -31,6 +33,7 @@ pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfi
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
+pub use loading::{Loaded, while_loading};
 pub use metric::install_metrics;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};

@@ -11,13 +11,12 @@ mod rows;
 mod writes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shortlist_recommender::{DurableState, Recommender};
 use shortlist_store::{LogWriter, Registry, ServedLog};
 use shortlist_types::EventTypes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::api::Readiness;
 use crate::api_error::ApiError;
@@ -61,7 +60,9 @@ pub struct Service {
     default_timeout: Duration,
     /// Longest expected wait for a thread that a request is admitted to.
     wait_max: Duration,
-    shutting_down: AtomicBool,
+    shutdown_delay: Duration,
+    /// Whether it is.
+    leaving: watch::Sender<bool>,
 }
 
 impl Service {
@@ -83,7 +84,8 @@ impl Service {
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
-            shutting_down: AtomicBool::new(false),
+            shutdown_delay: config.shutdown_delay(),
+            leaving: watch::Sender::new(false),
         })
     }
 
@@ -99,7 +101,7 @@ impl Service {
         if ingest == "off" {
             reasons.push("ingest_off");
         }
-        if self.shutting_down.load(Ordering::Relaxed) {
+        if *self.leaving.borrow() {
             reasons.push("shutting_down");
         }
         let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
@@ -113,8 +115,18 @@ impl Service {
     }
 
     /// From now on [`Self::readiness`] sends traffic elsewhere; what comes is still served.
-    pub(crate) fn shut_down(&self) {
-        self.shutting_down.store(true, Ordering::Relaxed);
+    pub(crate) fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Whether it is leaving.
+    pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// For how long it goes on after that.
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        self.shutdown_delay
     }
 
     /// Requests that were to be kept in the served log and were not.
