@@ -7,6 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
+use shortlist_recommender::Bundle;
 use shortlist_store::BundleId;
 use shortlist_types::Timestamp;
 
@@ -48,7 +49,7 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
 }
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {
-    let registry = service.registry();
+    let registry = service.store().registry();
     let listed = service.offload(move || Ok(registry.list()?)).await?;
     let view = |bundle: shortlist_store::BundleInfo| BundleView {
         id: bundle.id.to_string(),
@@ -60,16 +61,17 @@ async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiE
 
 async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Current>, ApiError> {
     let id = BundleId::parse(&id)?;
-    let registry = service.registry();
+    let store = service.store().clone();
     let promoted = service.offload(move || {
-        registry.promote(&id, Received::new().now)?;
+        // A bundle that cannot serve would leave the server with what it has, and nobody would hear of it.
+        Bundle::promote(&store, &id, Received::new().now)?;
         Ok(id)
     });
     Ok(Json(Current { current: promoted.await?.to_string() }))
 }
 
 async fn roll_back(State(service): State<Arc<Service>>) -> Result<Json<Current>, ApiError> {
-    let registry = service.registry();
+    let registry = service.store().registry();
     let current = service.offload(move || Ok(registry.rollback(Received::new().now)?)).await?;
     Ok(Json(Current { current: current.to_string() }))
 }
