@@ -12,6 +12,7 @@ use shortlist_types::Timestamp;
 
 use crate::access::{Keys, admit_admin};
 use crate::api_error::ApiError;
+use crate::priority::Priority;
 use crate::received::Received;
 use crate::{Service, observe};
 
@@ -49,7 +50,7 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {
     let registry = service.registry();
-    let listed = service.offload(move || Ok(registry.list()?)).await?;
+    let listed = service.offload(Priority::High, move || Ok(registry.list()?)).await?;
     let view = |bundle: shortlist_store::BundleInfo| BundleView {
         id: bundle.id.to_string(),
         published_at: bundle.published_at,
@@ -61,7 +62,7 @@ async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiE
 async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Current>, ApiError> {
     let id = BundleId::parse(&id)?;
     let registry = service.registry();
-    let promoted = service.offload(move || {
+    let promoted = service.offload(Priority::High, move || {
         registry.promote(&id, Received::new().now)?;
         Ok(id)
     });
@@ -70,6 +71,6 @@ async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) ->
 
 async fn roll_back(State(service): State<Arc<Service>>) -> Result<Json<Current>, ApiError> {
     let registry = service.registry();
-    let current = service.offload(move || Ok(registry.rollback(Received::new().now)?)).await?;
+    let current = service.offload(Priority::High, move || Ok(registry.rollback(Received::new().now)?)).await?;
     Ok(Json(Current { current: current.to_string() }))
 }

@@ -20,11 +20,13 @@ mod grpc;
 mod limits;
 mod metric;
 mod observe;
+mod priority;
 mod recall_probe;
 mod received;
 mod rest;
 mod server;
 mod service;
+mod work_queue;
 mod workers;
 
 pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfig};
@@ -32,6 +34,7 @@ pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
 pub use metric::install_metrics;
+pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
 
