@@ -57,6 +57,10 @@ pub(crate) enum ApiError {
     IngestOff,
     #[error("he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly")]
     EraseUnfinished,
+    #[error("the server is loading its state and its bundle; try again shortly")]
+    Loading,
+    #[error("the server is shutting down; go on at another one, or here when it is back")]
+    ShuttingDown,
     #[error("there was no answer within {timeout_ms} ms; a write may still happen")]
     DeadlineExceeded { timeout_ms: u128 },
     #[error("the disk of the server is full; nothing was kept, send it again when there is space")]
@@ -116,6 +120,8 @@ impl ApiError {
             Self::EraseUnfinished => {
                 (503, Code::Unavailable, "erase_unfinished", "The erasure is not finished", Some(30))
             }
+            Self::Loading => (503, Code::Unavailable, "loading", "The server is loading", Some(1)),
+            Self::ShuttingDown => (503, Code::Unavailable, "shutting_down", "The server is shutting down", Some(1)),
             Self::DeadlineExceeded { .. } => {
                 (504, Code::DeadlineExceeded, "deadline_exceeded", "The deadline has passed", None)
             }
@@ -195,6 +201,8 @@ mod tests {
             ApiError::Internal,
             ApiError::IngestOff,
             ApiError::EraseUnfinished,
+            ApiError::Loading,
+            ApiError::ShuttingDown,
             ApiError::DeadlineExceeded { timeout_ms: 100 },
             ApiError::DiskFull,
         ];
@@ -229,6 +237,8 @@ mod tests {
         500 Internal internal: something failed inside; the log of the server has the details under this request's id
         503 Unavailable ingest_off, retry after 30 s: the log takes no more records until the server is restarted; recommendations go on
         503 Unavailable erase_unfinished, retry after 30 s: he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly
+        503 Unavailable loading, retry after 1 s: the server is loading its state and its bundle; try again shortly
+        503 Unavailable shutting_down, retry after 1 s: the server is shutting down; go on at another one, or here when it is back
         504 DeadlineExceeded deadline_exceeded: there was no answer within 100 ms; a write may still happen
         507 ResourceExhausted disk_full, retry after 30 s: the disk of the server is full; nothing was kept, send it again when there is space
         "#);

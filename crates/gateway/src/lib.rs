@@ -18,8 +18,10 @@ mod error;
 mod gateway_config;
 mod grpc;
 mod limits;
+mod loading;
 mod metric;
 mod observe;
+mod part;
 mod priority;
 mod recall_probe;
 mod received;
@@ -33,6 +35,7 @@ pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfi
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
+pub use loading::{Loaded, while_loading};
 pub use metric::install_metrics;
 pub use priority::Priority;
 pub use server::{Doors, serve};

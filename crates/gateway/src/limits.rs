@@ -55,7 +55,9 @@ shortlist_types::limits! {
     pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
     /// Wait after a failed accept, such as one without free file descriptors.
     pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-    /// How long running requests may take after shutdown began; then their connections are cut.
+    /// Longest `shutdown_delay_ms` that a config may ask for.
+    pub(crate) const SHUTDOWN_DELAY_MS_MAX: u64 = 60_000;
+    /// How long running requests may take after the last connection was taken; then their connections are cut.
     pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
     /// How often the gRPC health status and the histograms are brought up to date.
     pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -69,11 +69,11 @@ impl ShortlistService for Handler {
     async fn stream_events(&self, request: Request<Streaming<Event>>) -> Answer<v1::IngestEventsResponse> {
         let received = request.extensions().get::<Received>().copied().unwrap_or_else(Received::new);
         let priority = priority(&request)?;
-        let mut stream = request.into_inner();
+        let (mut stream, mut leaving) = (request.into_inner(), self.service.leaving());
         let mut sum: Option<IngestResponse> = None;
         let mut sent = 0;
         loop {
-            let group = StreamGroup::collect(&mut stream).await?;
+            let group = StreamGroup::collect(&mut stream, &mut leaving).await?;
             if !group.events.is_empty() || (group.last && sum.is_none()) {
                 let count = group.events.len() as u64;
                 let call = self.service.admit(received.again(), None, priority)?;

@@ -11,10 +11,13 @@ use crate::Service;
 use crate::api::{Alive, Readiness};
 use crate::metric::BUNDLE_INFO;
 
+/// The text format of Prometheus.
+pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4";
+
 /// Whether the process runs
 #[utoipa::path(get, path = "/healthz", tag = "operations",
     responses((status = 200, description = "It runs", body = Alive)))]
-pub(super) async fn healthz() -> Json<Alive> {
+pub(crate) async fn healthz() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 
@@ -38,7 +41,7 @@ pub(super) async fn metrics(State(state): State<RestState>) -> Response {
     let info =
         format!("# HELP {BUNDLE_INFO} {help}\n# TYPE {BUNDLE_INFO} gauge\n{BUNDLE_INFO}{{bundle=\"{bundle}\"}} 1\n");
     text.push_str(&info);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }
 
 /// This description

@@ -11,14 +11,13 @@ mod rows;
 mod writes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics::counter;
 use shortlist_recommender::{DurableState, Recommender};
 use shortlist_store::{LogWriter, Registry, ServedLog};
 use shortlist_types::EventTypes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::api::Readiness;
 use crate::api_error::ApiError;
@@ -67,7 +66,9 @@ pub struct Service {
     /// Longest expected wait for a thread that a request is admitted to, by its priority.
     wait_max: Duration,
     low_wait_max: Duration,
-    shutting_down: AtomicBool,
+    shutdown_delay: Duration,
+    /// Whether it is.
+    leaving: watch::Sender<bool>,
 }
 
 impl Service {
@@ -91,7 +92,8 @@ impl Service {
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
             low_wait_max: config.default_timeout().mul_f64(LOW_WAIT_SHARE_MAX),
-            shutting_down: AtomicBool::new(false),
+            shutdown_delay: config.shutdown_delay(),
+            leaving: watch::Sender::new(false),
         })
     }
 
@@ -107,7 +109,7 @@ impl Service {
         if ingest == "off" {
             reasons.push("ingest_off");
         }
-        if self.shutting_down.load(Ordering::Relaxed) {
+        if *self.leaving.borrow() {
             reasons.push("shutting_down");
         }
         let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
@@ -121,8 +123,18 @@ impl Service {
     }
 
     /// From now on [`Self::readiness`] sends traffic elsewhere; what comes is still served.
-    pub(crate) fn shut_down(&self) {
-        self.shutting_down.store(true, Ordering::Relaxed);
+    pub(crate) fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Whether it is leaving.
+    pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// For how long it goes on after that.
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        self.shutdown_delay
     }
 
     /// Requests that were to be kept in the served log and were not.

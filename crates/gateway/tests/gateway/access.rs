@@ -15,7 +15,7 @@ use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
 use crate::overload::says_when;
-use crate::test_server::{Reply, TestServer};
+use crate::test_server::{Reply, TestServer, quick_config};
 
 /// A file of keys that goes with its test.
 struct KeyRing {
@@ -43,7 +43,7 @@ impl KeyRing {
     }
 
     fn config(&self) -> GatewayConfig {
-        GatewayConfig { keys_file: Some(self.file()), ..GatewayConfig::default() }
+        GatewayConfig { keys_file: Some(self.file()), ..quick_config() }
     }
 
     fn serve(&self) -> TestServer {
@@ -231,7 +231,7 @@ fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
     let tls = TlsConfig { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
     std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
-    let config = GatewayConfig { tls: Some(tls.clone()), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(tls.clone()), ..quick_config() };
     let server = TestServer::start_behind(Access::open(&config).unwrap());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&tls.certificate).unwrap()).unwrap();
@@ -256,9 +256,9 @@ fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
     assert!(!String::from_utf8_lossy(&plain).contains("HTTP/1.1"), "{plain:?}");
     // Files that do not fit are told before anything is served.
     let swapped = TlsConfig { certificate: tls.key.clone(), key: tls.certificate.clone() };
-    let config = GatewayConfig { tls: Some(swapped), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(swapped), ..quick_config() };
     assert_eq!(Access::open(&config).err().unwrap().field, "gateway.tls.certificate");
     let missing = TlsConfig { key: folder.path().join("none"), ..tls };
-    let config = GatewayConfig { tls: Some(missing), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(missing), ..quick_config() };
     assert_eq!(Access::open(&config).err().unwrap().field, "gateway.tls.key");
 }

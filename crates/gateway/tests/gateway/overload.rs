@@ -7,7 +7,7 @@ use shortlist_proto::v1;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use crate::test_server::TestServer;
+use crate::test_server::{TestServer, quick_config};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 fn gated(concurrency_max: usize) -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, has_entered) = mpsc::channel();
     let (release, gate) = mpsc::channel::<()>();
-    let config = GatewayConfig { concurrency_max, ..GatewayConfig::default() };
+    let config = GatewayConfig { concurrency_max, ..quick_config() };
     let before_apply = move || {
         let _ = entered.send(());
         let _ = gate.recv();
