@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::StatusCode;
 use metrics::counter;
 use shortlist_recommender::{BundleError, RecommendError};
@@ -78,14 +80,15 @@ pub(crate) struct Told {
     /// Short text, the same for every occurrence.
     pub(crate) title: &'static str,
     /// Seconds after which the same request may succeed.
-    pub(crate) retry_after: Option<u32>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Told {
-    /// When the caller is to come again, in seconds: not before the request may succeed, and up to three times as late,
-    /// drawn at random, so that those who were refused together do not come back together.
-    pub(crate) fn come_again(&self) -> Option<u32> {
-        self.retry_after.map(|least| rand::random_range(least..=3 * least))
+    /// When the caller is to come again: not before the request may succeed, and up to three times as late in
+    /// whole seconds, drawn at random, so that those who were refused together do not come back together.
+    pub(crate) fn come_again(&self) -> Option<Duration> {
+        let least = self.retry_after.map(Duration::from_secs)?;
+        Some(rand::random_range(least..3 * least + Duration::from_secs(1)))
     }
 }
 

@@ -22,11 +22,13 @@ mod loading;
 mod metric;
 mod observe;
 mod part;
+mod priority;
 mod recall_probe;
 mod received;
 mod rest;
 mod server;
 mod service;
+mod work_queue;
 mod workers;
 
 pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfig};
@@ -35,6 +37,7 @@ pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
 pub use loading::{Loaded, while_loading};
 pub use metric::{BUNDLES_REFUSED, SWAPS, install_metrics};
+pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
 

@@ -22,6 +22,14 @@ shortlist_types::limits! {
     /// Share of the default deadline that a request may have to wait for a thread; one that would wait longer is refused
     /// with 429, since its answer would come too late.
     pub(crate) const WAIT_SHARE_MAX: f64 = 0.5;
+    /// The same of a request of low priority, which is refused while those before it would keep it waiting for longer: it
+    /// takes what is left over.
+    pub(crate) const LOW_WAIT_SHARE_MAX: f64 = 0.1;
+    /// Share of `concurrency_max` that may be taken when a request of low priority comes; then it is refused with 429.
+    pub(crate) const LOW_PLACES_SHARE_MAX: f64 = 0.5;
+    /// How long work of low priority stands behind work of high priority that comes later; then it has its turn, or is
+    /// dropped if its caller has left.
+    pub(crate) const LOW_TURN_AFTER: Duration = Duration::from_millis(100);
     /// Connections held at once; further ones wait in the listener's backlog.
     pub(crate) const CONNECTIONS_MAX: usize = 4_096;
     /// Concurrent requests on one HTTP/2 connection; the client holds further ones back.

@@ -15,6 +15,8 @@ pub(crate) const STAGE_SECONDS: &str = "shortlist_stage_seconds";
 pub(crate) const LEFT_BEHIND: &str = "shortlist_stages_left_behind_total";
 /// Questions that nobody waited for any longer.
 pub(crate) const HUNG_UP: &str = "shortlist_hung_up_total";
+/// Requests that were refused at the gate because too much is being served, by priority.
+pub(crate) const SHED: &str = "shortlist_shed_total";
 /// Requests that wait for a thread.
 pub(crate) const WAITING: &str = "shortlist_requests_waiting";
 /// Requests that were admitted and are not done, of `concurrency_max`.
@@ -63,6 +65,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_counter!(DEGRADED, "Answers that were less than asked, by reason.");
     describe_counter!(LEFT_BEHIND, "Requests answered without a stage that did not come back, by stage.");
     describe_counter!(HUNG_UP, "Questions that nobody waited for any longer.");
+    describe_counter!(SHED, "Requests that were refused because too much is being served, by priority.");
     describe_gauge!(WAITING, "Requests that wait for a thread.");
     describe_gauge!(ADMITTED, "Requests that were admitted and are not done, of concurrency_max.");
     describe_gauge!(EFFORT, "Part of the usual work that a request does, 1 unless the service is busy.");

@@ -13,15 +13,18 @@ mod writes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::counter;
 use shortlist_recommender::{DurableState, Recommender};
 use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_types::EventTypes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::api::Readiness;
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
-use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
+use crate::limits::{ERASURES_MAX, LOW_PLACES_SHARE_MAX, LOW_WAIT_SHARE_MAX, WAIT_SHARE_MAX};
+use crate::metric::SHED;
+use crate::priority::Priority;
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
 use crate::workers::Workers;
@@ -51,6 +54,8 @@ pub struct Service {
     state_schema: Arc<str>,
     places: Arc<Semaphore>,
     places_max: usize,
+    /// Of these, how many may be taken when a request of low priority comes.
+    low_places_max: usize,
     workers: Workers,
     /// Erases users, one after the other.
     eraser: Workers,
@@ -58,8 +63,9 @@ pub struct Service {
     /// Looks now and then whether the neighbour search finds what there is.
     probe: Option<Arc<RecallProbe>>,
     default_timeout: Duration,
-    /// Longest expected wait for a thread that a request is admitted to.
+    /// Longest expected wait for a thread that a request is admitted to, by its priority.
     wait_max: Duration,
+    low_wait_max: Duration,
     shutdown_delay: Duration,
     /// Whether it is.
     leaving: watch::Sender<bool>,
@@ -79,11 +85,13 @@ impl Service {
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
             places_max: config.concurrency_max,
+            low_places_max: (config.concurrency_max as f64 * LOW_PLACES_SHARE_MAX).ceil() as usize,
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
+            low_wait_max: config.default_timeout().mul_f64(LOW_WAIT_SHARE_MAX),
             shutdown_delay: config.shutdown_delay(),
             leaving: watch::Sender::new(false),
         })
@@ -159,13 +167,29 @@ impl Service {
     }
 
     /// Gives a request its place, or refuses it at once: when all places are taken, or when its turn would come too
-    /// late.
-    pub(crate) fn admit(&self, received: Received, timeout: Option<Duration>) -> Result<Call, ApiError> {
-        if self.workers.expected_wait() > self.wait_max {
+    /// late. One of low priority gets only what those of high priority leave over.
+    pub(crate) fn admit(
+        &self,
+        received: Received,
+        timeout: Option<Duration>,
+        priority: Priority,
+    ) -> Result<Call, ApiError> {
+        let Some(place) = self.place(priority) else {
+            counter!(SHED, "priority" => priority.name()).increment(1);
             return Err(ApiError::Overloaded);
+        };
+        Ok(Call { received, timeout, priority, _place: place })
+    }
+
+    fn place(&self, priority: Priority) -> Option<OwnedSemaphorePermit> {
+        let (wait_max, places_max) = match priority {
+            Priority::High => (self.wait_max, self.places_max),
+            Priority::Low => (self.low_wait_max, self.low_places_max),
+        };
+        if self.workers.expected_wait(priority) > wait_max || self.admitted() >= places_max {
+            return None;
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
-        Ok(Call { received, timeout, _place: place })
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     /// Runs `work` on the workers and waits for it as long as the caller does. The work owns the
@@ -176,15 +200,16 @@ impl Service {
         patience: Patience,
         work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        patience.wait(self.workers.run(move || work(call)).answer()).await?
+        patience.wait(self.workers.run(call.priority, move || work(call)).answer()).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
     /// parsing a large body.
     pub(crate) async fn offload<T: Send + 'static>(
         &self,
+        priority: Priority,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.workers.run(work).answer().await.map_err(|_| ApiError::Internal)?
+        self.workers.run(priority, work).answer().await.map_err(|_| ApiError::Internal)?
     }
 }

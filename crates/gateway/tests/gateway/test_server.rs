@@ -63,8 +63,13 @@ impl TestServer {
 
     /// With somebody at the door.
     pub(crate) fn start_behind(access: Access) -> Self {
+        Self::start_gated_behind(quick_config(), access, Box::new(|| ()))
+    }
+
+    /// With somebody at the door, and a writer that waits.
+    pub(crate) fn start_gated_behind(config: GatewayConfig, access: Access, before_apply: BeforeApply) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(dir, quick_config(), access, Box::new(|| ()), |recommender| recommender)
+        Self::over(dir, config, access, before_apply, |recommender| recommender)
     }
 
     /// Stops, and serves the same store from its log.
