@@ -17,6 +17,9 @@ use super::{Form, SEED};
 use crate::server::Server;
 use crate::world::{self, K, Size, World};
 
+/// The number of the user, and what he got.
+type Bodies = Vec<(usize, Vec<u8>)>;
+
 /// Durable events beside, per second.
 const EVENTS: f64 = 20.0;
 /// How soon the memory of a bundle that was swapped out is back.
@@ -96,13 +99,8 @@ fn with_three_bundles(world: World, folder: &std::path::Path) -> anyhow::Result<
 }
 
 /// Asks at this rate until the time is over or `enough`; nothing may fail, be refused or degraded. What was heard.
-fn ask(
-    driven: &Driven,
-    rate: f64,
-    most: Duration,
-    enough: &(dyn Fn() -> bool + Sync),
-) -> (Load, Vec<(usize, Vec<u8>)>) {
-    let heard: Arc<Mutex<Vec<(usize, Vec<u8>)>>> = Arc::default();
+fn ask(driven: &Driven, rate: f64, most: Duration, enough: &(dyn Fn() -> bool + Sync)) -> (Load, Bodies) {
+    let heard: Arc<Mutex<Bodies>> = Arc::default();
     let hears = Arc::clone(&heard);
     let asks = Asks {
         heard: Some(Arc::new(move |user, body| hears.lock().unwrap().push((user, body.to_vec())))),
@@ -119,7 +117,7 @@ fn ask(
     (load, heard)
 }
 
-fn parse(heard: Vec<(usize, Vec<u8>)>) -> Vec<Heard> {
+fn parse(heard: Bodies) -> Vec<Heard> {
     let parse = |(user, body): (usize, Vec<u8>)| Heard { user, body: serde_json::from_slice(&body).unwrap() };
     heard.into_iter().map(parse).collect()
 }

@@ -35,7 +35,7 @@ pub fn check(_: Form) -> String {
         assert_eq!(status, 200, "{body}");
         body["bundle"].as_str().unwrap().to_owned()
     };
-    let metric = |name: &str| -> f64 {
+    let metric = |name: &str| -> usize {
         let page = page_with_key(&format!("{}/metrics", server.url), key);
         page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or_default()
     };
@@ -65,7 +65,7 @@ pub fn check(_: Form) -> String {
         assert!(mixed.contains(&name), "{name} is the same in both bundles: {mixed:?}");
     }
     let at_promotion = metric("shortlist_bundles_refused_total");
-    assert_eq!(at_promotion, mixed.len() as f64, "each promotion over HTTP is counted");
+    assert_eq!(at_promotion, mixed.len(), "each promotion over HTTP is counted");
 
     // By hand, past the checks: a ranker of B over the first stage of A.
     let files: Files =
@@ -78,7 +78,7 @@ pub fn check(_: Form) -> String {
     // A whole one is taken.
     ok(&["registry", "promote", "--store", &store, b.as_str()]);
     server.wait_until("the whole one serves", |_| serves() == b.as_str());
-    assert_eq!(metric("shortlist_swaps_total"), 1.0);
+    assert_eq!(metric("shortlist_swaps_total"), 1);
     format!(
         "{} files of another bundle of the same shape, each refused by name at the command line and over HTTP, and counted; promoted by \
          hand, the server kept what it had",
