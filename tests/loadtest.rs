@@ -106,6 +106,21 @@ fn refusals_are_told_apart_from_failures_and_count_against_the_limit() {
     assert_eq!(count(&report, "failed"), 0, "{report}");
     let error = fails(1, &[&args[..], &["--max-p99-ms", "5000"]].concat());
     assert!(error.contains("is broken") && error.contains("refused"), "{error}");
+
+    let shed = |priority: &str| {
+        let page = server.page("/metrics");
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("shortlist_shed_total{{priority=\"{priority}\"}} ")));
+        line.map_or(0.0, |count| count.parse::<f64>().unwrap())
+    };
+    assert!(shed("high") >= number(&report, "refused") && shed("low") == 0.0);
+    let mut refused = 0.0;
+    for protocol in ["rest", "grpc"] {
+        let report = ok_json(&[&args[..], &["--priority", "low", "--protocol", protocol]].concat());
+        refused += number(&report, "refused");
+        assert!(refused > 0.0 && shed("low") >= refused, "{report}");
+    }
 }
 
 #[test]
