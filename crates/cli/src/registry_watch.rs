@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
+use metrics::counter;
+use shortlist_gateway::{BUNDLES_REFUSED, SWAPS};
 use shortlist_recommender::Recommender;
 use shortlist_store::{BundleId, Store};
 
@@ -60,10 +62,12 @@ impl RegistryWatch {
             Ok(bundle) => {
                 let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
                 self.recommender.swap(bundle);
+                counter!(SWAPS).increment(1);
                 tracing::info!(bundle = id, "swapped");
                 refused
             }
             Err(error) => {
+                counter!(BUNDLES_REFUSED).increment(1);
                 tracing::error!(
                     error = format!("{error:#}"),
                     "the promoted bundle cannot serve; the one in service stays"

@@ -1,13 +1,15 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use shortlist_recommender::RecommendError;
+use metrics::counter;
+use shortlist_recommender::{BundleError, RecommendError};
 use shortlist_store::StoreError;
 use shortlist_types::InvalidInput;
 use shortlist_types::limits::BODY_BYTES_MAX;
 use tonic::Code;
 
 use crate::access::Role;
+use crate::metric::BUNDLES_REFUSED;
 
 /// Why a request got no answer, as the caller hears it: a closed list, whose texts hold nothing but
 /// what the caller sent. What went wrong inside is logged, not told.
@@ -29,6 +31,8 @@ pub(crate) enum ApiError {
     BundleNotFound,
     #[error("the bundle is damaged and cannot serve; the current one stays")]
     BundleDamaged,
+    #[error("the bundle cannot serve here; the log of the server says why, and the current one stays")]
+    BundleUnfit,
     #[error("no bundle was current before this one")]
     NothingToRollBack,
     #[error("no item is called {item_id:?}")]
@@ -100,6 +104,7 @@ impl ApiError {
             Self::RateLimited => (429, Code::ResourceExhausted, "rate_limited", "Too many requests", Some(1)),
             Self::BundleNotFound => (404, Code::NotFound, "bundle_not_found", "No such bundle", None),
             Self::BundleDamaged => (409, Code::FailedPrecondition, "bundle_damaged", "The bundle is damaged", None),
+            Self::BundleUnfit => (409, Code::FailedPrecondition, "bundle_unfit", "The bundle cannot serve", None),
             Self::NothingToRollBack => {
                 (409, Code::FailedPrecondition, "nothing_to_roll_back", "Nothing to roll back", None)
             }
@@ -151,6 +156,19 @@ impl From<RecommendError> for ApiError {
     }
 }
 
+impl From<BundleError> for ApiError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Store(error) => error.into(),
+            unfit => {
+                counter!(BUNDLES_REFUSED).increment(1);
+                tracing::error!(error = %unfit, "the bundle was not promoted");
+                Self::BundleUnfit
+            }
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -187,6 +205,7 @@ mod tests {
             ApiError::RateLimited,
             ApiError::BundleNotFound,
             ApiError::BundleDamaged,
+            ApiError::BundleUnfit,
             ApiError::NothingToRollBack,
             ApiError::ItemNotFound { item_id: id() },
             ApiError::PageNotFound { request_id: id() },
@@ -223,6 +242,7 @@ mod tests {
         429 ResourceExhausted rate_limited, retry after 1 s: the key has made more requests than its rate allows; try again shortly
         404 NotFound bundle_not_found: no bundle is called so; the list of bundles names those that there are
         409 FailedPrecondition bundle_damaged: the bundle is damaged and cannot serve; the current one stays
+        409 FailedPrecondition bundle_unfit: the bundle cannot serve here; the log of the server says why, and the current one stays
         409 FailedPrecondition nothing_to_roll_back: no bundle was current before this one
         404 NotFound item_not_found: no item is called "x"
         404 NotFound page_not_found: no order is kept of an answer called "x" for this user and surface; ask again without it

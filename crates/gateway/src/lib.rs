@@ -36,7 +36,7 @@ pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
 pub use loading::{Loaded, while_loading};
-pub use metric::install_metrics;
+pub use metric::{BUNDLES_REFUSED, SWAPS, install_metrics};
 pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};

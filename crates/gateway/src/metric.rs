@@ -1,6 +1,6 @@
 //! The names of all metrics of the gateway, and what they mean. Labels come from fixed lists.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::GatewayError;
@@ -39,6 +39,11 @@ pub(crate) const SERVED_DROPPED: &str = "shortlist_served_dropped_total";
 /// go on showing the bundles before it.
 pub(crate) const BUNDLE_INFO: &str = "shortlist_bundle_info";
 
+/// Bundles that requests began to be served from.
+pub const SWAPS: &str = "shortlist_swaps_total";
+/// Bundles that were to serve and cannot: at their promotion, or when the server was about to swap to them.
+pub const BUNDLES_REFUSED: &str = "shortlist_bundles_refused_total";
+
 const REQUEST_BUCKETS: [f64; 14] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 const RECALL_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0];
 const STAGE_BUCKETS: [f64; 12] =
@@ -69,5 +74,11 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     describe_gauge!(LOG_SEQ, "Last record of the log that the state holds.");
     describe_histogram!(ANN_RECALL, "Share of the true nearest items that the neighbour search finds.");
     describe_counter!(SERVED_DROPPED, "Requests that the served log was to keep and did not.");
+    describe_counter!(SWAPS, "Bundles that requests began to be served from.");
+    describe_counter!(BUNDLES_REFUSED, "Bundles that were to serve and cannot, at their promotion or at the swap.");
+    for name in [SWAPS, BUNDLES_REFUSED] {
+        // An alert must see the first one rise from something.
+        counter!(name).absolute(0);
+    }
     Ok(handle)
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use metrics::counter;
 use shortlist_recommender::{DurableState, Recommender};
-use shortlist_store::{LogWriter, Registry, ServedLog};
+use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_types::EventTypes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -142,9 +142,9 @@ impl Service {
         self.parts.served.as_ref().map_or(0, |served| served.dropped())
     }
 
-    /// The bundles.
-    pub(crate) fn registry(&self) -> Registry {
-        self.parts.state.store().registry()
+    /// Where everything lasts.
+    pub(crate) fn store(&self) -> &Store {
+        self.parts.state.store()
     }
 
     fn log_seq(&self) -> u64 {
