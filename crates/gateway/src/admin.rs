@@ -50,13 +50,8 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
 }
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {
-<<<<<<< HEAD
     let registry = service.store().registry();
-    let listed = service.offload(move || Ok(registry.list()?)).await?;
-=======
-    let registry = service.registry();
     let listed = service.offload(Priority::High, move || Ok(registry.list()?)).await?;
->>>>>>> a49e5dac9f06148c00c72f655b3d25715e784481
     let view = |bundle: shortlist_store::BundleInfo| BundleView {
         id: bundle.id.to_string(),
         published_at: bundle.published_at,
@@ -67,28 +62,17 @@ async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiE
 
 async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Current>, ApiError> {
     let id = BundleId::parse(&id)?;
-<<<<<<< HEAD
     let store = service.store().clone();
-    let promoted = service.offload(move || {
+    let promoted = service.offload(Priority::High, move || {
         // A bundle that cannot serve would leave the server with what it has, and nobody would hear of it.
         Bundle::promote(&store, &id, Received::new().now)?;
-=======
-    let registry = service.registry();
-    let promoted = service.offload(Priority::High, move || {
-        registry.promote(&id, Received::new().now)?;
->>>>>>> a49e5dac9f06148c00c72f655b3d25715e784481
         Ok(id)
     });
     Ok(Json(Current { current: promoted.await?.to_string() }))
 }
 
 async fn roll_back(State(service): State<Arc<Service>>) -> Result<Json<Current>, ApiError> {
-<<<<<<< HEAD
     let registry = service.store().registry();
-    let current = service.offload(move || Ok(registry.rollback(Received::new().now)?)).await?;
-=======
-    let registry = service.registry();
     let current = service.offload(Priority::High, move || Ok(registry.rollback(Received::new().now)?)).await?;
->>>>>>> a49e5dac9f06148c00c72f655b3d25715e784481
     Ok(Json(Current { current: current.to_string() }))
 }
