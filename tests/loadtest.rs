@@ -45,6 +45,10 @@ fn reads_and_writes_leave_at_their_rate_over_both_protocols_and_are_all_accounte
         assert_eq!((&report["rate"], count(&report, "failed")), (&json!(200.0), 0), "{report}");
         let [p50, p90, p99, p999] = ["p50_ms", "p90_ms", "p99_ms", "p999_ms"].map(|key| number(&report, key));
         assert!(0.0 < p50 && p50 <= p90 && p90 <= p99 && p99 <= p999, "{report}");
+        let of_kinds = report["kinds"].as_array().unwrap();
+        let named = |kind: &Value| kind["kind"].as_str().unwrap().rsplit_once(' ').unwrap().1.to_owned();
+        assert_eq!(of_kinds.iter().map(named).collect::<Vec<_>>(), ["recommend", "event"], "{report}");
+        assert_eq!(of_kinds.iter().map(|kind| count(kind, "ok")).sum::<u64>(), ok, "{report}");
         // Without a bundle every list is degraded; what is left are events, and they are in the log.
         let written = count(&server.get("/readyz").1, "log_seq") - before;
         assert_eq!(written, ok - degraded, "{report}");
@@ -106,6 +110,21 @@ fn refusals_are_told_apart_from_failures_and_count_against_the_limit() {
     assert_eq!(count(&report, "failed"), 0, "{report}");
     let error = fails(1, &[&args[..], &["--max-p99-ms", "5000"]].concat());
     assert!(error.contains("is broken") && error.contains("refused"), "{error}");
+
+    let shed = |priority: &str| {
+        let page = server.page("/metrics");
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("shortlist_shed_total{{priority=\"{priority}\"}} ")));
+        line.map_or(0.0, |count| count.parse::<f64>().unwrap())
+    };
+    assert!(shed("high") >= number(&report, "refused") && shed("low") == 0.0);
+    let mut refused = 0.0;
+    for protocol in ["rest", "grpc"] {
+        let report = ok_json(&[&args[..], &["--priority", "low", "--protocol", protocol]].concat());
+        refused += number(&report, "refused");
+        assert!(refused > 0.0 && shed("low") >= refused, "{report}");
+    }
 }
 
 #[test]

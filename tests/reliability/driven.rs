@@ -69,7 +69,9 @@ impl Driven {
         let (target, asks) = (self.server.address.into(), Asks { priority, ..Asks::full_lists(K) });
         let tally = self.driver.run(&Traffic { target, schedule, warm_up: WARM_UP, manners, asks }, &mut |_| ());
         let tally = tally.unwrap().whole();
-        assert_eq!(tally.failed, 0, "at {rate:.0}/s: {:?}", tally.failures);
+        // Who lets others go first may come too late.
+        let is_late = |reason: &String| priority == Priority::Low && reason.contains("deadline_exceeded");
+        assert!(tally.failures.iter().all(is_late), "at {rate:.0}/s {} failed: {:?}", tally.failed, tally.failures);
         tally
     }
 

@@ -34,7 +34,7 @@ pub fn check(form: Form) -> String {
         ["high", "low"].map(|priority| driven.metric(&format!("shortlist_shed_total{{priority=\"{priority}\"}}")));
     let shown = format!(
         "C = {capacity:.0}/s; of {} at {HIGH_TIMES} C with high priority {:.2} % answered, {:.2} % of all degraded, p50 {:.1} and p99 {:.1} ms \
-         (alone {:.1} and {:.1} ms); of {} at {LOW_TIMES} C with low priority {:.1} % answered, {:.0} % of C, p99 {:.1} ms, refused in {:.1} ms; \
+         (alone {:.1} and {:.1} ms); of {} at {LOW_TIMES} C with low priority {:.1} % answered, {:.0} % of C, p99 {:.1} ms, refused in {:.1} ms, {} too late; \
          at {} C each {:.1} % of those with low priority answered",
         high.sent,
         success * 100.0,
@@ -48,11 +48,12 @@ pub fn check(form: Form) -> String {
         goodput(&low, seconds) / capacity * 100.0,
         low.percentile_ms(99.0),
         low.refused_percentile_ms(99.0),
+        low.failed,
         HIGH_TIMES / 4.0,
         in_calm * 100.0,
     );
     assert!(success >= form.pick(SUCCESS_MIN_SHORT, SUCCESS_MIN), "high priority: {shown}");
-    assert!(kept > 0.0 && kept < success, "low priority: {shown}");
+    assert!(kept > 0.0 && kept < success && share(low.failed, &low) < 0.01, "low priority: {shown}");
     assert!(shed[1] >= low.refused as f64 && shed[0] < shed[1] / 10.0, "shed {shed:?}: {shown}");
     assert!(in_calm >= form.pick(SUCCESS_MIN_SHORT, SUCCESS_MIN), "where there is room: {shown}");
     if form == Form::Full {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shortlist_load::{RestConnection, Target};
 
 use super::Form;
@@ -62,6 +62,11 @@ pub fn check(form: Form) -> String {
     let secret = &admin[21..];
     assert!(!std::fs::read_to_string(&keys).unwrap().contains(secret));
     assert!(!ok(&["keys", "list", "--file", &keys]).contains(secret));
+    let low = ["keys", "new", "--role", "read", "--priority", "low", "--file", &keys, "--json"];
+    assert_eq!(ok_json(&low)["priority"], "low");
+    let listed = ok_json(&["keys", "list", "--file", &keys, "--json"]);
+    let priorities: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| &key["priority"]).collect();
+    assert_eq!((priorities[0], priorities[priorities.len() - 1]), (&json!("high"), &json!("low")), "{listed}");
     assert!(!server.said(secret));
     let flat = form.pick(None, Some(40_000)).map(|rounds| timing(&local, &admin, rounds));
     let flat = flat.map_or(String::new(), |(known, unknown)| {

@@ -79,6 +79,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Index(IndexCommand),
     /// Send requests to a running server at a rate, and measure what becomes of them
+    ///
+    /// An open loop: requests leave at random times drawn before, whether or not earlier ones have been answered, and
+    /// the time of each counts from the moment at which it should have left. So a stall of the server costs everybody
+    /// who came meanwhile, as it would in service.
+    ///
+    /// Reads are recommendations for users drawn at random. With `--writes` a share of the requests are events, about
+    /// items that the server recommended; they go into its log for good.
     Loadtest(LoadtestArgs),
     /// Check, export and mend the log
     #[command(subcommand)]

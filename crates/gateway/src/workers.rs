@@ -282,7 +282,10 @@ mod tests {
     fn high_priority_goes_first_and_sees_nothing_of_what_is_low() {
         let workers = Workers::start(1).unwrap();
         workers
-            .run(Priority::High, || Ok(std::thread::sleep(Duration::from_millis(2))))
+            .run(Priority::High, || {
+                std::thread::sleep(Duration::from_millis(2));
+                Ok(())
+            })
             .answer()
             .blocking_recv()
             .unwrap()
@@ -291,7 +294,10 @@ mod tests {
         let (ran, order) = mpsc::channel();
         let note = |priority| {
             let ran = ran.clone();
-            workers.run(priority, move || Ok(ran.send(priority).unwrap()))
+            workers.run(priority, move || {
+                ran.send(priority).unwrap();
+                Ok(())
+            })
         };
         let pending = [Priority::Low, Priority::Low, Priority::High].map(note);
         let waits = [Priority::High, Priority::Low].map(|priority| workers.expected_wait(priority));

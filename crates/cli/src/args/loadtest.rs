@@ -40,12 +40,6 @@ impl From<ProtocolArg> for Protocol {
     }
 }
 
-/// An open loop: requests leave at random times drawn before, whether or not earlier ones have been answered, and the
-/// time of each counts from the moment at which it should have left. So a stall of the server costs everybody who came
-/// meanwhile, as it would in service.
-///
-/// Reads are recommendations for users drawn at random. With `--writes` a share of the requests are events, about
-/// items that the server recommended; they go into its log for good.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LoadtestArgs {
     /// The server, such as http://127.0.0.1:8080

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use shortlist_load::{Asks, Driver, Kind, Load, Manners, Protocol, Schedule, Seen, Tally, Target, Traffic};
+use shortlist_load::{Asks, Driver, Kind, Load, Manners, Priority, Protocol, Schedule, Seen, Tally, Target, Traffic};
 
 use crate::args::LoadtestArgs;
 use crate::{output, pictures};
@@ -22,14 +22,29 @@ const DELAY_MS_MAX: f64 = 10.0;
 /// Share of the requests that `--max-p99-ms` allows to be late, refused or failed.
 const LATE_SHARE_MAX: f64 = 0.01;
 
-/// The `--json` answer. Times are of answers, from the moment at which their requests should have left.
+/// The `--json` answer.
 #[derive(Debug, Serialize)]
 struct Report {
     target: String,
     protocol: &'static str,
+    priority: &'static str,
     /// As asked for, per second.
     rate: f64,
     seconds: f64,
+    #[serde(flatten)]
+    whole: Counts,
+    /// The same of each kind of request.
+    kinds: Vec<KindCounts>,
+    answered_per_second: f64,
+    /// How late requests left, 99 of 100: the driver's own doing.
+    driver_delay_p99_ms: f64,
+    /// Why requests failed, some of them.
+    failures: Vec<String>,
+}
+
+/// What became of requests. Times are of answers, from the moment at which their requests should have left.
+#[derive(Debug, Serialize)]
+struct Counts {
     /// All requests that were counted: `ok + refused + failed`.
     sent: u64,
     /// Answered, `degraded` ones among them.
@@ -42,11 +57,22 @@ struct Report {
     p99_ms: f64,
     p999_ms: f64,
     max_ms: f64,
-    answered_per_second: f64,
-    /// How late requests left, 99 of 100: the driver's own doing.
-    driver_delay_p99_ms: f64,
-    /// Why requests failed, some of them.
-    failures: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct KindCounts {
+    kind: &'static str,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl From<&Tally> for Counts {
+    fn from(tally: &Tally) -> Self {
+        let [p50_ms, p90_ms, p99_ms, p999_ms] = [50.0, 90.0, 99.0, 99.9].map(|share| tally.percentile_ms(share));
+        let &Tally { sent, refused, failed, degraded, .. } = tally;
+        let (ok, max_ms) = (tally.answered(), tally.max_ms());
+        Self { sent, ok, refused, failed, degraded, p50_ms, p90_ms, p99_ms, p999_ms, max_ms }
+    }
 }
 
 /// `shortlist loadtest`.
@@ -73,7 +99,7 @@ pub(crate) fn run(args: &LoadtestArgs) -> anyhow::Result<()> {
     if args.json {
         output::json(&report)?;
     } else {
-        print_table(&load, &report);
+        print_table(&report);
     }
     judge(args, &load, &report)
 }
@@ -115,22 +141,15 @@ fn items(driver: &Driver, target: &Target, asks: &Asks, args: &LoadtestArgs) -> 
 fn report(args: &LoadtestArgs, load: &Load) -> Report {
     let whole = load.whole();
     let seconds = (args.duration - args.warm_up).as_secs_f64();
-    let [p50_ms, p90_ms, p99_ms, p999_ms] = [50.0, 90.0, 99.0, 99.9].map(|percentile| whole.percentile_ms(percentile));
+    let of = |(kind, tally): &(Kind, Tally)| KindCounts { kind: kind.name(), counts: tally.into() };
     Report {
         target: args.target.clone(),
         protocol: name(args.protocol.into()),
+        priority: Priority::from(args.priority).name(),
         rate: args.rate,
         seconds,
-        sent: whole.sent,
-        ok: whole.answered(),
-        refused: whole.refused,
-        failed: whole.failed,
-        degraded: whole.degraded,
-        p50_ms,
-        p90_ms,
-        p99_ms,
-        p999_ms,
-        max_ms: whole.max_ms(),
+        whole: (&whole).into(),
+        kinds: load.kinds.iter().map(of).collect(),
         answered_per_second: whole.answered() as f64 / seconds,
         driver_delay_p99_ms: load.delay_percentile_ms(99.0),
         failures: whole.failures,
@@ -149,18 +168,17 @@ fn title(args: &LoadtestArgs) -> String {
     format!("{} requests per second over {}{writes}", args.rate, name(args.protocol.into()))
 }
 
-fn print_table(load: &Load, report: &Report) {
-    let row = |name: &str, tally: &Tally| {
-        let counts = [tally.sent, tally.answered(), tally.degraded, tally.refused, tally.failed];
-        let times = [50.0, 90.0, 99.0, 99.9].map(|percentile| tally.percentile_ms(percentile));
+fn print_table(report: &Report) {
+    let row = |name: &str, counts: &Counts| {
+        let &Counts { sent, ok, refused, failed, degraded, p50_ms, p90_ms, p99_ms, p999_ms, max_ms } = counts;
         let mut row = vec![name.to_owned()];
-        row.extend(counts.iter().map(ToString::to_string));
-        row.extend(times.iter().chain([&tally.max_ms()]).map(|ms| format!("{ms:.1}")));
+        row.extend([sent, ok, degraded, refused, failed].iter().map(ToString::to_string));
+        row.extend([p50_ms, p90_ms, p99_ms, p999_ms, max_ms].iter().map(|ms| format!("{ms:.1}")));
         row
     };
-    let mut rows: Vec<_> = load.kinds.iter().map(|(kind, tally)| row(kind.name(), tally)).collect();
+    let mut rows: Vec<_> = report.kinds.iter().map(|one| row(one.kind, &one.counts)).collect();
     if rows.len() > 1 {
-        rows.push(row("all", &load.whole()));
+        rows.push(row("all", &report.whole));
     }
     let header =
         ["", "sent", "ok", "degraded", "refused", "failed", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"];
@@ -180,20 +198,25 @@ fn judge(args: &LoadtestArgs, load: &Load, report: &Report) -> anyhow::Result<()
             report.driver_delay_p99_ms
         ));
     }
-    ensure!(report.sent > 0, "nothing was sent: raise --rate or --duration");
+    ensure!(report.whole.sent > 0, "nothing was sent: raise --rate or --duration");
     let reason = report.failures.first().map_or(String::new(), |reason| format!(": {reason}"));
-    ensure!(report.ok > 0, "no request was answered: {} refused, {} failed{reason}", report.refused, report.failed);
+    ensure!(
+        report.whole.ok > 0,
+        "no request was answered: {} refused, {} failed{reason}",
+        report.whole.refused,
+        report.whole.failed
+    );
     let Some(most) = args.max_p99_ms else { return Ok(()) };
     let late = load.whole().slower_than_ms(most);
-    let share = (late + report.refused + report.failed) as f64 / report.sent as f64;
+    let share = (late + report.whole.refused + report.whole.failed) as f64 / report.whole.sent as f64;
     ensure!(
         share <= LATE_SHARE_MAX,
         "--max-p99-ms {most} is broken: of {} requests {late} were answered later, {} refused and {} failed; p99 of the \
          answers is {:.1} ms",
-        report.sent,
-        report.refused,
-        report.failed,
-        report.p99_ms
+        report.whole.sent,
+        report.whole.refused,
+        report.whole.failed,
+        report.whole.p99_ms
     );
     Ok(())
 }

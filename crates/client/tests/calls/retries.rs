@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use shortlist_client::{Event, Item, RecommendRequest};
+use shortlist_client::{Event, Item, Priority, RecommendRequest};
 use tonic::Code;
 
 use crate::scripted_server::{Does, ScriptedServer};
@@ -132,4 +132,15 @@ async fn clones_share_a_budget_beyond_which_nothing_is_sent_again() {
     // 20 of ten seconds, and a tenth of the calls.
     let again = server.count() - 200;
     assert!((20..=45).contains(&again), "{again}");
+}
+
+#[tokio::test]
+async fn low_priority_is_said_and_high_is_not() {
+    let (server, builder) = ScriptedServer::start(&[]).await;
+    let client = builder.connect().await.unwrap();
+    for client in [client.clone(), client.with_priority(Priority::Low), client.with_priority(Priority::High)] {
+        client.recommend(question()).await.unwrap();
+    }
+    let said = [0, 1, 2].map(|number| server.header(number, Priority::HEADER));
+    assert_eq!(said, [None, Some("low".to_owned()), None]);
 }
