@@ -19,7 +19,7 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 29] = [
+const CHECKS: [(&str, &str, Check); 30] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
     ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
@@ -39,6 +39,7 @@ const CHECKS: [(&str, &str, Check); 29] = [
     ("O7", "callers who hang up", reliability::o7_hang_ups::check),
     ("O8", "brownout", reliability::o8_brownout::check),
     ("O9", "slow clients, resets, heads without end", reliability::o9_slow_clients::check),
+    ("O10", "an hour of everything", reliability::o10_soak::check),
     ("O11", "told to stop under load", reliability::o11_drain::check),
     ("P1-P4", "poisoned values at every door", reliability::p1_poison::check),
     ("P5", "bodies that are no bodies", reliability::p5_bodies::check),

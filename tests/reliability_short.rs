@@ -73,6 +73,11 @@ fn h3_a_pair_that_does_not_match_is_refused() {
 }
 
 #[test]
+fn o10_a_long_load_with_swaps_leaves_it_as_it_was() {
+    println!("{}", reliability::o10_soak::check(Short));
+}
+
+#[test]
 fn o11_a_server_that_is_told_to_stop_loses_nothing() {
     println!("{}", reliability::o11_drain::check(Short));
 }

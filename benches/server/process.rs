@@ -27,8 +27,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary, on one core alone if asked, and waits until it serves its bundle.
+    /// Starts the binary, on one core alone if asked, and waits until it serves its bundle and rests.
     pub(crate) fn start(store: &Path, driver: &Driver, core: Option<usize>) -> anyhow::Result<Self> {
+        let server = Self::start_only(store, driver, core)?;
+        server.settle();
+        Ok(server)
+    }
+
+    /// The same, but it may have other work to do yet.
+    pub(crate) fn start_only(store: &Path, driver: &Driver, core: Option<usize>) -> anyhow::Result<Self> {
         // Free now, and nobody else takes it before the server does.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let binary = env!("CARGO_BIN_EXE_shortlist");
@@ -54,12 +61,11 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
-        server.settle();
         Ok(server)
     }
 
     /// Waits until it rests: beside its first requests it makes a checkpoint of a log that has none.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let started = Instant::now();
         let mut before = self.cpu();
         while started.elapsed() < SETTLE_TIMEOUT {
@@ -92,6 +98,12 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024)
+    }
+
+    /// Files and sockets that it holds open, where the system tells.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn open_files(&self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).ok()?.count())
     }
 
     /// Processor time that it has used, where the system tells.

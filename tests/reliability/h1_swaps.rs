@@ -88,7 +88,7 @@ fn swaps(form: Form, size: Size, swaps: usize) -> String {
 }
 
 /// The world's own bundle, promoted, and two that were learned from other vectors.
-fn with_three_bundles(world: World, folder: &std::path::Path) -> anyhow::Result<Store> {
+pub fn with_three_bundles(world: World, folder: &std::path::Path) -> anyhow::Result<Store> {
     let end = world.end;
     let others = [1, 2].map(|twist| world.learned_again(twist));
     let store = world.into_store(folder)?;
@@ -122,8 +122,8 @@ fn parse(heard: Bodies) -> Vec<Heard> {
     heard.into_iter().map(parse).collect()
 }
 
-struct Swapped {
-    took: Duration,
+pub struct Swapped {
+    pub took: Duration,
     /// In MiB.
     memory_before: u64,
     /// A second after the swap, in MiB.
@@ -131,7 +131,7 @@ struct Swapped {
 }
 
 /// Promotes a bundle and waits until it serves, and until the memory of the one before must be back.
-fn swap(server: &Server, store: &Store, next: &BundleId) -> Swapped {
+pub fn swap(server: &Server, store: &Store, next: &BundleId) -> Swapped {
     let memory = || server.memory_mib().unwrap_or(1).max(1);
     let (started, memory_before) = (Instant::now(), memory());
     Bundle::promote(store, next, Timestamp::from_micros(1).unwrap()).unwrap();

@@ -18,6 +18,7 @@ mod faulty_ranker;
 mod gateway;
 pub mod h1_swaps;
 pub mod h3_pairs;
+pub mod o10_soak;
 pub mod o11_drain;
 pub mod o1_overload;
 pub mod o2_priorities;
@@ -37,6 +38,7 @@ pub mod s1_doors;
 pub mod s2_names;
 pub mod s4_silence;
 pub mod skew;
+mod soak_picture;
 mod writers;
 
 /// How much is tried.
