@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
@@ -42,9 +42,9 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
         .route("/admin/v1/rollback", post(roll_back))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NoSuchEndpoint)
-        .with_state(service)
+        .with_state(Arc::clone(&service))
         .layer(from_fn_with_state(keys, admit_admin))
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(service, observe::observe))
 }
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {

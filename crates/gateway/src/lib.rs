@@ -25,15 +25,17 @@ mod received;
 mod rest;
 mod server;
 mod service;
+mod trace;
 mod workers;
 
 pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfig};
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
-pub use metric::install_metrics;
+pub use metric::{Metric, MetricKind, TRAINING_SECONDS, TRAININGS, all as all_metrics, install_metrics};
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
+pub use trace::TelemetryConfig;
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`
 /// would say the same.

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -16,7 +16,7 @@ use crate::access::{Access, authorize};
 use crate::api_error::ApiError;
 use crate::connections::Connections;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, UPKEEP_INTERVAL};
-use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED, WAITING};
+use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, LOG_WAITING, SERVED_DROPPED, SERVED_WAITING, WAITING};
 use crate::{GatewayError, Service, admin, grpc, observe, rest};
 
 /// Where requests come in, and what stands there.
@@ -58,7 +58,8 @@ pub async fn serve(
         // A browser asks for leave without a key.
         router = router.layer(cors);
     }
-    let router = router.layer(from_fn(observe::observe));
+    let router = router.layer(from_fn_with_state(Arc::clone(&service), observe::observe));
+    let export = service.traces().start_export()?;
 
     keep_up(&service, &metrics, &health).await;
 
@@ -95,6 +96,9 @@ pub async fn serve(
         api.drain(),
     );
     tokio::join!(admin, api);
+    if let Some(export) = export {
+        export.finish().await;
+    }
     Ok(())
 }
 
@@ -118,6 +122,8 @@ async fn keep_up(service: &Service, metrics: &PrometheusHandle, health: &HealthR
     counter!(SERVED_DROPPED).absolute(service.served_dropped());
     gauge!(LOG_SEQ).set(readiness.log_seq as f64);
     gauge!(WAITING).set(service.waiting() as f64);
+    gauge!(LOG_WAITING).set(service.log_waiting() as f64);
+    gauge!(SERVED_WAITING).set(service.served_waiting() as f64);
     gauge!(ADMITTED).set(service.admitted() as f64);
     gauge!(EFFORT).set(service.effort());
     let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };

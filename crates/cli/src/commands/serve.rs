@@ -74,7 +74,7 @@ pub(crate) fn serve(
     let durable = DurableState::new(store.clone(), Arc::clone(&config.events));
     let parts =
         Parts { recommender: Arc::clone(&recommender), writer: Arc::clone(&writer), state: durable.clone(), served };
-    let service = Arc::new(Service::new(parts, &config.gateway)?);
+    let service = Arc::new(Service::new(parts, &config.gateway)?.with_telemetry(&config.telemetry));
     let stopping = Arc::new(AtomicBool::new(false));
     let maintenance = Maintenance {
         store: store.clone(),

@@ -6,13 +6,14 @@
 mod catalog;
 mod erasure;
 mod lists;
+mod observed;
 mod questions;
 mod rows;
 mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shortlist_recommender::{DurableState, Recommender};
 use shortlist_store::{LogWriter, Registry, ServedLog};
@@ -25,8 +26,10 @@ use crate::call::{Call, Patience};
 use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
+use crate::trace::{self, Traces};
 use crate::workers::Workers;
-use crate::{GatewayConfig, GatewayError};
+use crate::{GatewayConfig, GatewayError, TelemetryConfig};
+use observed::{BundleAge, SurfaceNames};
 
 pub(crate) use rows::{Row, Rows};
 
@@ -50,6 +53,9 @@ pub struct Service {
     event_types: Arc<EventTypes>,
     /// What the state was made by.
     state_schema: Arc<str>,
+    /// What is counted by surface.
+    surfaces: SurfaceNames,
+    bundle_age: BundleAge,
     places: Arc<Semaphore>,
     places_max: usize,
     workers: Workers,
@@ -58,6 +64,7 @@ pub struct Service {
     erasures: Arc<Semaphore>,
     /// Looks now and then whether the neighbour search finds what there is.
     probe: Option<Arc<RecallProbe>>,
+    traces: Traces,
     default_timeout: Duration,
     /// Longest expected wait for a thread that a request is admitted to.
     wait_max: Duration,
@@ -70,10 +77,13 @@ impl Service {
     /// # Errors
     /// The system gives no threads.
     pub fn new(parts: Parts, config: &GatewayConfig) -> Result<Self, GatewayError> {
+        observed::count_commits(&parts.writer);
         let event_types = Arc::new(parts.recommender.read(|state| state.event_types().clone()));
         Ok(Self {
             state_schema: parts.state.schema().into(),
             probe: RecallProbe::start(Arc::clone(&parts.recommender), config.recall_probe_every)?.map(Arc::new),
+            surfaces: SurfaceNames::of(&parts.recommender),
+            bundle_age: BundleAge::default(),
             parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
@@ -81,10 +91,22 @@ impl Service {
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
+            traces: Traces::default(),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
             shutting_down: AtomicBool::new(false),
         })
+    }
+
+    /// The same service, which traces what `config` says.
+    #[must_use]
+    pub fn with_telemetry(self, config: &TelemetryConfig) -> Self {
+        Self { traces: Traces::new(config), ..self }
+    }
+
+    /// Which requests are traced.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Whether traffic should come here, and why not.
@@ -127,6 +149,22 @@ impl Service {
         self.parts.state.store().registry()
     }
 
+    /// Records that wait for the log.
+    pub(crate) fn log_waiting(&self) -> usize {
+        self.parts.writer.waiting()
+    }
+
+    /// Requests and exposures that wait for the served log.
+    pub(crate) fn served_waiting(&self) -> usize {
+        self.parts.served.as_ref().map_or(0, |served| served.waiting())
+    }
+
+    /// Seconds since the bundle that serves was first published.
+    pub(crate) fn bundle_age_seconds(&self) -> Option<f64> {
+        let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone())?;
+        self.bundle_age.seconds(&bundle, &self.registry(), Received::new().now)
+    }
+
     fn log_seq(&self) -> u64 {
         self.parts.recommender.read(|state| state.log_seq().0)
     }
@@ -164,7 +202,16 @@ impl Service {
         patience: Patience,
         work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        patience.wait(self.workers.run(move || work(call)).answer()).await?
+        let (trace, handed_over) = (trace::current(), Instant::now());
+        let traced = move |call: Call| {
+            let Some(trace) = trace else { return work(call) };
+            let began = Instant::now();
+            let outcome = work(call);
+            trace.part("queue", handed_over, began.duration_since(handed_over), Vec::new());
+            trace.part("work", began, began.elapsed(), Vec::new());
+            outcome
+        };
+        patience.wait(self.workers.run(move || traced(call)).answer()).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as

@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod grpc;
 mod limits;
+mod metrics;
 mod openapi;
 mod operations;
 mod overload;
