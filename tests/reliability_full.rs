@@ -19,7 +19,7 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 25] = [
+const CHECKS: [(&str, &str, Check); 26] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
     ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
@@ -30,6 +30,7 @@ const CHECKS: [(&str, &str, Check); 25] = [
     ("D7", "retries", reliability::d7_retries::check),
     ("D8", "clock jumps", reliability::d8_clock::check),
     ("O1", "twice and five times the capacity", reliability::o1_overload::check),
+    ("O2", "twelve times the capacity of low priority beside high", reliability::o2_priorities::check),
     ("O3", "a storm of retries", reliability::o3_retries::check),
     ("O4", "a slow ranker", reliability::o4_slow_ranker::check),
     ("O6", "short deadlines", reliability::o6_deadlines::check),

@@ -68,6 +68,11 @@ fn o1_beyond_its_capacity_it_does_what_it_can() {
 }
 
 #[test]
+fn o2_who_is_waited_for_does_not_see_who_is_not() {
+    println!("{}", reliability::o2_priorities::check(Short));
+}
+
+#[test]
 fn o3_retries_at_once_do_not_bring_it_down() {
     println!("{}", reliability::o3_retries::check(Short));
 }

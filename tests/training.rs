@@ -5,6 +5,7 @@ mod harness;
 
 use harness::{fails, folder, imported_store, market, ok, ok_json, path, write_jsonl};
 use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_64;
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
@@ -266,6 +267,13 @@ fn logged_impressions_make_probabilities_of_several_outcomes() {
     let texts = ranker["model"]["network"]["categories"][0]["encoder"]["vocabulary"].as_array_mut().unwrap();
     texts.push(json!("another"));
     files.insert("ranker.json".to_owned(), serde_json::to_vec(&ranker).unwrap());
+    let foreign = registry.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
+    let error = fails(1, &["registry", "promote", "--store", &store, foreign.as_str()]);
+    assert!(error.contains("ranker.json: was not fitted together with the other parts"), "{error}");
+    // Even if it says that they are.
+    let mut parts: Value = serde_json::from_slice(&files["parts.json"]).unwrap();
+    parts["fitted_together"]["ranker.json"] = json!(format!("{:016x}", xxh3_64(&files["ranker.json"])));
+    files.insert("parts.json".to_owned(), serde_json::to_vec(&parts).unwrap());
     let foreign = registry.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
     let error = fails(1, &["registry", "promote", "--store", &store, foreign.as_str()]);
     assert!(error.contains("embeds other categories than its encoders give"), "{error}");

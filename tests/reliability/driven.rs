@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shortlist_load::{Asks, Driver, Kind, Manners, RestConnection, Schedule, Tally, Traffic};
+use shortlist_load::{Asks, Driver, Kind, Manners, Priority, RestConnection, Schedule, Tally, Traffic};
 use tempfile::TempDir;
 
 use super::{Form, SEED};
@@ -41,10 +41,15 @@ impl Driven {
 
     /// Asks at this rate, per second; nothing may fail, and whoever is refused is told when to come again.
     pub fn run(&self, rate: f64, seconds: f64, manners: Manners) -> Tally {
+        self.run_as(Priority::High, rate, seconds, manners)
+    }
+
+    /// The same of this priority; loads may run beside one another.
+    pub fn run_as(&self, priority: Priority, rate: f64, seconds: f64, manners: Manners) -> Tally {
         let duration = WARM_UP + Duration::from_secs_f64(seconds);
         let rates = [(Kind::RestRecommend, rate)];
         let schedule = Schedule::new(&rates, duration, (self.size.users, self.size.items), SEED).unwrap();
-        let (target, asks) = (self.server.address.into(), Asks::full_lists(K));
+        let (target, asks) = (self.server.address.into(), Asks { priority, ..Asks::full_lists(K) });
         let tally = self.driver.run(&Traffic { target, schedule, warm_up: WARM_UP, manners, asks }, &mut |_| ());
         let tally = tally.unwrap().whole();
         assert_eq!(tally.failed, 0, "at {rate:.0}/s: {:?}", tally.failures);

@@ -17,6 +17,7 @@ mod events;
 mod faulty_ranker;
 mod gateway;
 pub mod o1_overload;
+pub mod o2_priorities;
 pub mod o3_retries;
 pub mod o4_slow_ranker;
 pub mod o6_deadlines;

@@ -1,8 +1,9 @@
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as BoundListener};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use shortlist_gateway::{Access, Role};
+use tokio::net::TcpListener;
 
 use crate::config::{Config, ConfigError};
 
@@ -16,8 +17,8 @@ pub(crate) struct DoorArgs {
 
 /// Ports that are taken, and what stands there.
 pub(crate) struct Doors {
-    pub(crate) api: TcpListener,
-    pub(crate) admin: Option<TcpListener>,
+    pub(crate) api: BoundListener,
+    pub(crate) admin: Option<BoundListener>,
     pub(crate) access: Access,
 }
 
@@ -38,8 +39,15 @@ impl Doors {
         Ok(Self { api, admin, access })
     }
 
-    /// Says what anybody who runs the server should know.
-    pub(crate) fn tell(&self) -> std::io::Result<()> {
+    /// The doors as the gateway takes them; says what anybody who runs the server should know.
+    pub(crate) fn into_listening(self) -> std::io::Result<shortlist_gateway::Doors> {
+        self.tell()?;
+        let Self { api, admin, access } = self;
+        let (api, admin) = (TcpListener::from_std(api)?, admin.map(TcpListener::from_std).transpose()?);
+        Ok(shortlist_gateway::Doors { api, admin, access })
+    }
+
+    fn tell(&self) -> std::io::Result<()> {
         if !self.access.has_keys() {
             tracing::warn!(
                 "there are no API keys: whoever reaches this loopback address may read and write; `shortlist keys new` \
@@ -60,8 +68,8 @@ fn beside(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
-fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
+fn bind(address: SocketAddr, option: &str) -> anyhow::Result<BoundListener> {
+    let listener = BoundListener::bind(address)
         .with_context(|| format!("cannot listen on {address}; `{option}` takes another address"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -13,7 +13,9 @@ mod npy;
 mod output;
 mod pictures;
 mod progress_bars;
+mod registry_watch;
 mod scheduled_training;
+mod serving;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

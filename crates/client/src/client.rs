@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::limits::{ANSWER_WAIT, ERASURE_WAIT};
 use crate::retry::{Repeat, Retries};
-use crate::{ClientBuilder, Error};
+use crate::{ClientBuilder, Error, Priority};
 
 type Grpc = ShortlistServiceClient<Channel>;
 
@@ -27,6 +27,7 @@ pub struct Client {
     grpc: Grpc,
     authorization: Option<MetadataValue<Ascii>>,
     patience: Patience,
+    priority: Priority,
     retries: Arc<Retries>,
 }
 
@@ -69,7 +70,7 @@ impl Client {
         patience: Patience,
         retries: Arc<Retries>,
     ) -> Self {
-        Self { grpc: Grpc::new(channel), authorization, patience, retries }
+        Self { grpc: Grpc::new(channel), authorization, patience, priority: Priority::High, retries }
     }
 
     /// The same client, whose calls may take so long: `client.within(SHORT).recommend(...)`.
@@ -77,6 +78,13 @@ impl Client {
     pub fn within(&self, deadline: Duration) -> Self {
         let patience = Patience { deadline: Some(deadline), ..self.patience };
         Self { patience, ..self.clone() }
+    }
+
+    /// The same client, whose calls are of this priority: `client.with_priority(Priority::Low).recommend(...)` for a
+    /// prefetch.
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self { priority, ..self.clone() }
     }
 
     /// The items for one user or session, best first.
@@ -134,7 +142,7 @@ impl Client {
         events: impl Stream<Item = Event> + Send + 'static,
     ) -> Result<IngestEventsResponse, Error> {
         let mut request = Request::new(events);
-        self.authorize(&mut request);
+        self.introduce(&mut request);
         let mut grpc = self.grpc.clone();
         let Some(deadline) = self.patience.deadline else {
             let answer = grpc.stream_events(request).await;
@@ -265,7 +273,7 @@ impl Client {
         let mut grpc = self.grpc.clone();
         loop {
             let mut request = Request::new(message.clone());
-            self.authorize(&mut request);
+            self.introduce(&mut request);
             if self.patience.deadline.is_some() {
                 request.set_timeout(ends.saturating_duration_since(Instant::now()));
             }
@@ -276,7 +284,11 @@ impl Client {
         }
     }
 
-    fn authorize<M>(&self, request: &mut Request<M>) {
+    /// Says who calls, and how much it matters.
+    fn introduce<M>(&self, request: &mut Request<M>) {
+        if self.priority == Priority::Low {
+            request.metadata_mut().insert(Priority::HEADER, self.priority.metadata());
+        }
         if let Some(value) = &self.authorization {
             request.metadata_mut().insert("authorization", value.clone());
         }

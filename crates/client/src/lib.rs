@@ -22,6 +22,9 @@
 //! counted. The server is told what is left, and answers with less (`degraded`) rather than late. Without one the
 //! server's own deadlines count.
 //!
+//! **Priority.** What nobody waits for, such as a prefetch, is sent with [`Priority::Low`]: the service does it with what is
+//! left over, and refuses it before anything else.
+//!
 //! **Retries.** What the service turned away at its door is sent again, and after a broken connection what is safe to
 //! repeat: questions, and events that carry an `event_id`. Waits double and are spread by chance; the service's
 //! `retry-after` and `grpc-retry-pushback-ms` are honoured; what could not be answered before the deadline is not
@@ -33,11 +36,13 @@ mod builder;
 mod client;
 mod error;
 mod limits;
+mod priority;
 mod retry;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, Refusal};
+pub use priority::Priority;
 pub use shortlist_proto::v1::{
     AttributeValue, ChangeResponse, Contribution, Event, Explanation, IngestEventsResponse, Item, ListItemsResponse,
     ListUsersResponse, PatchItemRequest, RankRequest, RecentEvent, RecommendRequest, RecommendResponse,

@@ -7,11 +7,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
+use shortlist_recommender::Bundle;
 use shortlist_store::BundleId;
 use shortlist_types::Timestamp;
 
 use crate::access::{Keys, admit_admin};
 use crate::api_error::ApiError;
+use crate::priority::Priority;
 use crate::received::Received;
 use crate::{Service, observe};
 
@@ -36,20 +38,21 @@ struct Current {
 
 /// The routes of an administrator; each needs a key with his role.
 pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
+    let traces = service.traces().clone();
     Router::new()
         .route("/admin/v1/bundles", get(list))
         .route("/admin/v1/bundles/{id}/promote", post(promote))
         .route("/admin/v1/rollback", post(roll_back))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NoSuchEndpoint)
-        .with_state(Arc::clone(&service))
+        .with_state(service)
         .layer(from_fn_with_state(keys, admit_admin))
-        .layer(from_fn_with_state(service, observe::observe))
+        .layer(from_fn_with_state(traces, observe::observe))
 }
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {
-    let registry = service.registry();
-    let listed = service.offload(move || Ok(registry.list()?)).await?;
+    let registry = service.store().registry();
+    let listed = service.offload(Priority::High, move || Ok(registry.list()?)).await?;
     let view = |bundle: shortlist_store::BundleInfo| BundleView {
         id: bundle.id.to_string(),
         published_at: bundle.published_at,
@@ -60,16 +63,17 @@ async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiE
 
 async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Current>, ApiError> {
     let id = BundleId::parse(&id)?;
-    let registry = service.registry();
-    let promoted = service.offload(move || {
-        registry.promote(&id, Received::new().now)?;
+    let store = service.store().clone();
+    let promoted = service.offload(Priority::High, move || {
+        // A bundle that cannot serve would leave the server with what it has, and nobody would hear of it.
+        Bundle::promote(&store, &id, Received::new().now)?;
         Ok(id)
     });
     Ok(Json(Current { current: promoted.await?.to_string() }))
 }
 
 async fn roll_back(State(service): State<Arc<Service>>) -> Result<Json<Current>, ApiError> {
-    let registry = service.registry();
-    let current = service.offload(move || Ok(registry.rollback(Received::new().now)?)).await?;
+    let registry = service.store().registry();
+    let current = service.offload(Priority::High, move || Ok(registry.rollback(Received::new().now)?)).await?;
     Ok(Json(Current { current: current.to_string() }))
 }

@@ -1,11 +1,15 @@
+use std::time::Duration;
+
 use http::StatusCode;
-use shortlist_recommender::RecommendError;
+use metrics::counter;
+use shortlist_recommender::{BundleError, RecommendError};
 use shortlist_store::StoreError;
 use shortlist_types::InvalidInput;
 use shortlist_types::limits::BODY_BYTES_MAX;
 use tonic::Code;
 
 use crate::access::Role;
+use crate::metric::BUNDLES_REFUSED;
 
 /// Why a request got no answer, as the caller hears it: a closed list, whose texts hold nothing but
 /// what the caller sent. What went wrong inside is logged, not told.
@@ -27,6 +31,8 @@ pub(crate) enum ApiError {
     BundleNotFound,
     #[error("the bundle is damaged and cannot serve; the current one stays")]
     BundleDamaged,
+    #[error("the bundle cannot serve here; the log of the server says why, and the current one stays")]
+    BundleUnfit,
     #[error("no bundle was current before this one")]
     NothingToRollBack,
     #[error("no item is called {item_id:?}")]
@@ -55,6 +61,10 @@ pub(crate) enum ApiError {
     IngestOff,
     #[error("he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly")]
     EraseUnfinished,
+    #[error("the server is loading its state and its bundle; try again shortly")]
+    Loading,
+    #[error("the server is shutting down; go on at another one, or here when it is back")]
+    ShuttingDown,
     #[error("there was no answer within {timeout_ms} ms; a write may still happen")]
     DeadlineExceeded { timeout_ms: u128 },
     #[error("the disk of the server is full; nothing was kept, send it again when there is space")]
@@ -70,14 +80,15 @@ pub(crate) struct Told {
     /// Short text, the same for every occurrence.
     pub(crate) title: &'static str,
     /// Seconds after which the same request may succeed.
-    pub(crate) retry_after: Option<u32>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Told {
-    /// When the caller is to come again, in seconds: not before the request may succeed, and up to three times as late,
-    /// drawn at random, so that those who were refused together do not come back together.
-    pub(crate) fn come_again(&self) -> Option<u32> {
-        self.retry_after.map(|least| rand::random_range(least..=3 * least))
+    /// When the caller is to come again: not before the request may succeed, and up to three times as late in
+    /// whole seconds, drawn at random, so that those who were refused together do not come back together.
+    pub(crate) fn come_again(&self) -> Option<Duration> {
+        let least = self.retry_after.map(Duration::from_secs)?;
+        Some(rand::random_range(least..3 * least + Duration::from_secs(1)))
     }
 }
 
@@ -93,6 +104,7 @@ impl ApiError {
             Self::RateLimited => (429, Code::ResourceExhausted, "rate_limited", "Too many requests", Some(1)),
             Self::BundleNotFound => (404, Code::NotFound, "bundle_not_found", "No such bundle", None),
             Self::BundleDamaged => (409, Code::FailedPrecondition, "bundle_damaged", "The bundle is damaged", None),
+            Self::BundleUnfit => (409, Code::FailedPrecondition, "bundle_unfit", "The bundle cannot serve", None),
             Self::NothingToRollBack => {
                 (409, Code::FailedPrecondition, "nothing_to_roll_back", "Nothing to roll back", None)
             }
@@ -113,6 +125,8 @@ impl ApiError {
             Self::EraseUnfinished => {
                 (503, Code::Unavailable, "erase_unfinished", "The erasure is not finished", Some(30))
             }
+            Self::Loading => (503, Code::Unavailable, "loading", "The server is loading", Some(1)),
+            Self::ShuttingDown => (503, Code::Unavailable, "shutting_down", "The server is shutting down", Some(1)),
             Self::DeadlineExceeded { .. } => {
                 (504, Code::DeadlineExceeded, "deadline_exceeded", "The deadline has passed", None)
             }
@@ -138,6 +152,19 @@ impl From<RecommendError> for ApiError {
             RecommendError::Invalid(invalid) => Self::Invalid(invalid),
             RecommendError::UnknownItem { item_id } => Self::ItemNotFound { item_id },
             RecommendError::UnknownPage { request_id } => Self::PageNotFound { request_id },
+        }
+    }
+}
+
+impl From<BundleError> for ApiError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Store(error) => error.into(),
+            unfit => {
+                counter!(BUNDLES_REFUSED).increment(1);
+                tracing::error!(error = %unfit, "the bundle was not promoted");
+                Self::BundleUnfit
+            }
         }
     }
 }
@@ -178,6 +205,7 @@ mod tests {
             ApiError::RateLimited,
             ApiError::BundleNotFound,
             ApiError::BundleDamaged,
+            ApiError::BundleUnfit,
             ApiError::NothingToRollBack,
             ApiError::ItemNotFound { item_id: id() },
             ApiError::PageNotFound { request_id: id() },
@@ -192,6 +220,8 @@ mod tests {
             ApiError::Internal,
             ApiError::IngestOff,
             ApiError::EraseUnfinished,
+            ApiError::Loading,
+            ApiError::ShuttingDown,
             ApiError::DeadlineExceeded { timeout_ms: 100 },
             ApiError::DiskFull,
         ];
@@ -212,6 +242,7 @@ mod tests {
         429 ResourceExhausted rate_limited, retry after 1 s: the key has made more requests than its rate allows; try again shortly
         404 NotFound bundle_not_found: no bundle is called so; the list of bundles names those that there are
         409 FailedPrecondition bundle_damaged: the bundle is damaged and cannot serve; the current one stays
+        409 FailedPrecondition bundle_unfit: the bundle cannot serve here; the log of the server says why, and the current one stays
         409 FailedPrecondition nothing_to_roll_back: no bundle was current before this one
         404 NotFound item_not_found: no item is called "x"
         404 NotFound page_not_found: no order is kept of an answer called "x" for this user and surface; ask again without it
@@ -226,6 +257,8 @@ mod tests {
         500 Internal internal: something failed inside; the log of the server has the details under this request's id
         503 Unavailable ingest_off, retry after 30 s: the log takes no more records until the server is restarted; recommendations go on
         503 Unavailable erase_unfinished, retry after 30 s: he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly
+        503 Unavailable loading, retry after 1 s: the server is loading its state and its bundle; try again shortly
+        503 Unavailable shutting_down, retry after 1 s: the server is shutting down; go on at another one, or here when it is back
         504 DeadlineExceeded deadline_exceeded: there was no answer within 100 ms; a write may still happen
         507 ResourceExhausted disk_full, retry after 30 s: the disk of the server is full; nothing was kept, send it again when there is space
         "#);

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::api::whole_number;
 use crate::api_error::ApiError;
 use crate::limits::DEADLINE_GRACE;
+use crate::priority::Priority;
 use crate::received::Received;
 
 /// An admitted request. It holds its place until it is dropped, which is when the work is done, not
@@ -18,6 +19,7 @@ pub(crate) struct Call {
     pub(crate) received: Received,
     /// How long the caller waits, by the word of the protocol.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) priority: Priority,
     pub(crate) _place: OwnedSemaphorePermit,
 }
 

@@ -55,14 +55,20 @@ impl Connections {
         }
     }
 
+    /// Lets those that are open end by themselves, and gives the listener back: who waits there is not lost.
+    pub(crate) fn leave(mut self) -> TcpListener {
+        self.open.detach_all();
+        self.listener
+    }
+
     /// Takes no more, and waits for the answers that run.
-    pub(crate) async fn drain(self) {
+    pub(crate) async fn drain(self, of: &str) {
         let Self { listener, mut open, .. } = self;
         drop(listener);
-        tracing::info!(open = open.len(), "shutting down");
+        tracing::info!(of, open = open.len(), "takes no more connections");
         let drained = timeout(SHUTDOWN_GRACE, async { while open.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!(open = open.len(), "connections were cut at the end of the grace period");
+            tracing::warn!(of, open = open.len(), "connections were cut at the end of the grace period");
             open.shutdown().await;
         }
     }

@@ -7,7 +7,7 @@ use shortlist_types::InvalidInput;
 use shortlist_types::limits::{DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN};
 
 use crate::access::TlsConfig;
-use crate::limits::{CONCURRENCY_MAX, CORS_ORIGINS_MAX, THREADS_MAX};
+use crate::limits::{CONCURRENCY_MAX, CORS_ORIGINS_MAX, SHUTDOWN_DELAY_MS_MAX, THREADS_MAX};
 
 /// `[gateway]`: how much is served at once, how long it may take, and who may come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct GatewayConfig {
     pub default_deadline_ms: u64,
     /// Threads that compute answers; 0 for one per core.
     pub threads: usize,
+    /// How long a server that was told to stop goes on serving, not ready any more, so that whoever sends it traffic can
+    /// see that and look elsewhere, in milliseconds.
+    pub shutdown_delay_ms: u64,
     /// One recommendation in so many is repeated by an exact search, to know what the neighbour search finds; 0 for none.
     pub recall_probe_every: u64,
     /// File of the API keys; without it everybody on this machine may do everything, and nobody else anything.
@@ -37,6 +40,7 @@ struct Fields {
     concurrency_max: usize,
     default_deadline_ms: u64,
     threads: usize,
+    shutdown_delay_ms: u64,
     recall_probe_every: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys_file: Option<PathBuf>,
@@ -59,6 +63,7 @@ impl Default for GatewayConfig {
             concurrency_max: 256,
             default_deadline_ms: DEADLINE_MS_DEFAULT,
             threads: 0,
+            shutdown_delay_ms: 1_000,
             recall_probe_every: 1_000,
             keys_file: None,
             admin_listen: None,
@@ -83,6 +88,10 @@ impl TryFrom<Fields> for GatewayConfig {
         if *threads > THREADS_MAX {
             return Err(InvalidInput::new("threads", format!("must be 0 to {THREADS_MAX}, got {threads}")));
         }
+        if fields.shutdown_delay_ms > SHUTDOWN_DELAY_MS_MAX {
+            let reason = format!("must be 0 to {SHUTDOWN_DELAY_MS_MAX}, got {}", fields.shutdown_delay_ms);
+            return Err(InvalidInput::new("shutdown_delay_ms", reason));
+        }
         if cors_origins.len() > CORS_ORIGINS_MAX {
             let reason = format!("must have at most {CORS_ORIGINS_MAX} entries, got {}", cors_origins.len());
             return Err(InvalidInput::new("cors_origins", reason));
@@ -91,6 +100,7 @@ impl TryFrom<Fields> for GatewayConfig {
             concurrency_max: fields.concurrency_max,
             default_deadline_ms: fields.default_deadline_ms,
             threads: fields.threads,
+            shutdown_delay_ms: fields.shutdown_delay_ms,
             recall_probe_every: fields.recall_probe_every,
             keys_file: fields.keys_file,
             admin_listen: fields.admin_listen,
@@ -106,6 +116,7 @@ impl From<GatewayConfig> for Fields {
             concurrency_max: config.concurrency_max,
             default_deadline_ms: config.default_deadline_ms,
             threads: config.threads,
+            shutdown_delay_ms: config.shutdown_delay_ms,
             recall_probe_every: config.recall_probe_every,
             keys_file: config.keys_file,
             admin_listen: config.admin_listen,
@@ -118,6 +129,10 @@ impl From<GatewayConfig> for Fields {
 impl GatewayConfig {
     pub(crate) fn default_timeout(&self) -> Duration {
         Duration::from_millis(self.default_deadline_ms)
+    }
+
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        Duration::from_millis(self.shutdown_delay_ms)
     }
 }
 
@@ -141,6 +156,7 @@ mod tests {
             (r#"{"concurrency_max":0}"#, "concurrency_max: must be 1 to 65536, got 0"),
             (r#"{"default_deadline_ms":10001}"#, "default_deadline_ms: must be 1 to 10000, got 10001"),
             (r#"{"threads":1025}"#, "threads: must be 0 to 1024, got 1025"),
+            (r#"{"shutdown_delay_ms":60001}"#, "shutdown_delay_ms: must be 0 to 60000, got 60001"),
             (r#"{"thread":1}"#, "unknown field `thread`"),
         ] {
             let error = parse(json).unwrap_err();

@@ -18,21 +18,29 @@ mod error;
 mod gateway_config;
 mod grpc;
 mod limits;
+mod loading;
 mod metric;
 mod observe;
+mod part;
+mod priority;
 mod recall_probe;
 mod received;
 mod rest;
 mod server;
 mod service;
 mod trace;
+mod work_queue;
 mod workers;
 
 pub use access::{Access, ApiKey, KeyEntry, KeyFile, KeyFileError, Role, TlsConfig};
 pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
-pub use metric::{Metric, MetricKind, TRAINING_SECONDS, TRAININGS, all as all_metrics, install_metrics};
+pub use loading::{Loaded, while_loading};
+pub use metric::{
+    BUNDLES_REFUSED, Metric, MetricKind, SWAPS, TRAINING_SECONDS, TRAININGS, all as all_metrics, install_metrics,
+};
+pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
 pub use trace::TelemetryConfig;

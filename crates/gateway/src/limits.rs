@@ -22,6 +22,14 @@ shortlist_types::limits! {
     /// Share of the default deadline that a request may have to wait for a thread; one that would wait longer is refused
     /// with 429, since its answer would come too late.
     pub(crate) const WAIT_SHARE_MAX: f64 = 0.5;
+    /// The same of a request of low priority, which is refused while those before it would keep it waiting for longer: it
+    /// takes what is left over.
+    pub(crate) const LOW_WAIT_SHARE_MAX: f64 = 0.1;
+    /// Share of `concurrency_max` that may be taken when a request of low priority comes; then it is refused with 429.
+    pub(crate) const LOW_PLACES_SHARE_MAX: f64 = 0.5;
+    /// How long work of low priority stands behind work of high priority that comes later; then it has its turn, or is
+    /// dropped if its caller has left.
+    pub(crate) const LOW_TURN_AFTER: Duration = Duration::from_millis(100);
     /// Connections held at once; further ones wait in the listener's backlog.
     pub(crate) const CONNECTIONS_MAX: usize = 4_096;
     /// Concurrent requests on one HTTP/2 connection; the client holds further ones back.
@@ -47,7 +55,9 @@ shortlist_types::limits! {
     pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
     /// Wait after a failed accept, such as one without free file descriptors.
     pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-    /// How long running requests may take after shutdown began; then their connections are cut.
+    /// Longest `shutdown_delay_ms` that a config may ask for.
+    pub(crate) const SHUTDOWN_DELAY_MS_MAX: u64 = 60_000;
+    /// How long running requests may take after the last connection was taken; then their connections are cut.
     pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
     /// How often the gRPC health status and the histograms are brought up to date.
     pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -62,6 +62,8 @@ metrics! {
     pub(crate) const LEFT_BEHIND: Counter = "shortlist_stages_left_behind_total" ["stage"];
     /// Questions that nobody waited for any longer.
     pub(crate) const HUNG_UP: Counter = "shortlist_hung_up_total" [];
+    /// Requests that were refused at the gate because too much is being served, by priority.
+    pub(crate) const SHED: Counter = "shortlist_shed_total" ["priority"];
     /// Requests that wait for a thread.
     pub(crate) const WAITING: Gauge = "shortlist_requests_waiting" [];
     /// Requests that were admitted and are not done, of concurrency_max.
@@ -90,6 +92,10 @@ metrics! {
     pub(crate) const BUNDLE_INFO: Gauge = "shortlist_bundle_info" ["bundle"];
     /// Time since the bundle that serves was first published; absent without one.
     pub(crate) const BUNDLE_AGE: Gauge = "shortlist_bundle_age_seconds" [];
+    /// Bundles that requests began to be served from.
+    pub const SWAPS: Counter = "shortlist_swaps_total" [];
+    /// Bundles that were to serve and cannot, at their promotion or when the server was about to swap to them.
+    pub const BUNDLES_REFUSED: Counter = "shortlist_bundles_refused_total" [];
     /// Trainings of serve --train-every by how they ended: promoted, refused by the gate, failed.
     pub const TRAININGS: Counter = "shortlist_trainings_total" ["outcome"];
     /// Time that the last training of serve --train-every took.

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -11,10 +10,10 @@ use tonic::Code;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use crate::Service;
 use crate::endpoint::Endpoint;
 use crate::metric::{REQUEST_SECONDS, REQUESTS};
 use crate::received::Received;
+use crate::trace::Traces;
 
 /// Names the request, on every response of both protocols.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,11 +26,11 @@ pub(crate) struct ErrorCode(pub(crate) &'static str);
 
 /// Around every request of both protocols: reads the clock, gives the id, opens the span, counts and
 /// logs the outcome.
-pub(crate) async fn observe(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(traces): State<Traces>, mut request: Request, next: Next) -> Response {
     let received = Received::new();
     let method = Endpoint::of(&request).name;
     request.extensions_mut().insert(received);
-    let trace = service.traces().begin(request.headers(), &received);
+    let trace = traces.begin(request.headers(), &received);
     // Of the highest level, so that every line about a request bears its name, whatever is said at all.
     let span = tracing::error_span!("request", request_id = %received.request_id, method, trace_id = Empty);
     let answering = next.run(request).instrument(span.clone());
@@ -53,7 +52,7 @@ pub(crate) async fn observe(State(service): State<Arc<Service>>, mut request: Re
         trace.tell("shortlist.code", code.clone());
         trace.tell("http.response.status_code", i64::from(response.status().as_u16()));
         let status = if failed_inside(&response) { Status::error(code) } else { Status::Unset };
-        service.traces().end(trace, method, status);
+        traces.end(trace, method, status);
     }
     if let Ok(id) = HeaderValue::from_str(&received.request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);

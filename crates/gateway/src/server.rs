@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -8,15 +9,17 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::access::{Access, authorize};
+use crate::access::{Access, Keys, authorize};
 use crate::api_error::ApiError;
 use crate::connections::Connections;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, UPKEEP_INTERVAL};
 use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, LOG_WAITING, SERVED_DROPPED, SERVED_WAITING, WAITING};
+use crate::part::part_when_leaving;
+use crate::trace::Traces;
 use crate::{GatewayError, Service, admin, grpc, observe, rest};
 
 /// Where requests come in, and what stands there.
@@ -36,8 +39,9 @@ impl From<TcpListener> for Doors {
     }
 }
 
-/// Serves REST and gRPC on one listener, and the administrator's routes on another, until `shutdown` is ready; then
-/// answers what is running, within ten seconds, and returns.
+/// Serves REST and gRPC on one listener, and the administrator's routes on another, until `shutdown` is ready. Then it
+/// is not ready any more, and serves for `shutdown_delay_ms` those who have not heard of it yet; takes no more
+/// connections, answers what is running, within ten seconds, and returns.
 ///
 /// # Errors
 /// The API descriptions cannot be made. A failing connection or accept is logged and is no error.
@@ -48,58 +52,80 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), GatewayError> {
     let Doors { api, admin, access } = doors.into();
-    let Access { keys, tls, cors } = access;
     let (grpc, health) = grpc::router(Arc::clone(&service))?;
-    let mut router = rest::router(Arc::clone(&service), metrics.clone())?.merge(grpc).fallback(answer_unknown);
-    if let Some(keys) = &keys {
-        router = router.layer(from_fn_with_state(keys.clone(), authorize));
-    }
-    if let Some(cors) = cors {
-        // A browser asks for leave without a key.
-        router = router.layer(cors);
-    }
-    let router = router.layer(from_fn_with_state(Arc::clone(&service), observe::observe));
+    let router = rest::router(Arc::clone(&service), metrics.clone())?.merge(grpc).fallback(answer_unknown);
+    let router = router.layer(from_fn_with_state(service.leaving(), part_when_leaving));
+    let router = guarded(router, &access, service.traces());
+    let Access { keys, tls, .. } = access;
+
     let export = service.traces().start_export()?;
-
-    keep_up(&service, &metrics, &health).await;
-
     let (stop, stopped) = watch::channel(());
-    let mut api = Connections::new(api, router, tls.clone(), CONNECTIONS_MAX, stopped.clone());
     let admin_router = admin::router(Arc::clone(&service), keys.clone());
-    let mut admin = admin.map(|listener| Connections::new(listener, admin_router, tls, ADMIN_CONNECTIONS_MAX, stopped));
-    let mut upkeep = interval(UPKEEP_INTERVAL);
-    upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            () = api.next() => {}
-            () = next_of(&mut admin) => {}
-            _ = upkeep.tick() => {
-                keep_up(&service, &metrics, &health).await;
-                if let Some(keys) = &keys {
-                    keys.follow_file();
-                }
-            }
-        }
-    }
+    let mut open = Open {
+        api: Connections::new(api, router, tls.clone(), CONNECTIONS_MAX, stopped.clone()),
+        admin: admin.map(|listener| Connections::new(listener, admin_router, tls, ADMIN_CONNECTIONS_MAX, stopped)),
+        upkeep: Upkeep { service: Arc::clone(&service), metrics, health, keys },
+    };
+    open.until(shutdown).await;
 
-    service.shut_down();
-    keep_up(&service, &metrics, &health).await;
+    service.leave();
+    tracing::info!(delay = ?service.shutdown_delay(), "no longer ready; what comes is still served for a moment");
+    open.until(sleep(service.shutdown_delay())).await;
+
     drop(stop);
-    let (admin, api) = (
-        async {
-            if let Some(admin) = admin {
-                admin.drain().await
-            }
-        },
-        api.drain(),
-    );
-    tokio::join!(admin, api);
+    open.end().await;
     if let Some(export) = export {
         export.finish().await;
     }
     Ok(())
+}
+
+/// What every request of the API passes first.
+pub(crate) fn guarded(mut router: Router, access: &Access, traces: &Traces) -> Router {
+    if let Some(keys) = &access.keys {
+        router = router.layer(from_fn_with_state(keys.clone(), authorize));
+    }
+    if let Some(cors) = &access.cors {
+        // A browser asks for leave without a key.
+        router = router.layer(cors.clone());
+    }
+    router.layer(from_fn_with_state(traces.clone(), observe::observe))
+}
+
+/// Both listeners, and what is kept up beside them.
+struct Open {
+    api: Connections,
+    admin: Option<Connections>,
+    upkeep: Upkeep,
+}
+
+impl Open {
+    /// Takes connections until `end`.
+    async fn until(&mut self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        // The first tick comes at once.
+        let mut ticks = interval(UPKEEP_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.upkeep.keep_up().await,
+                () = &mut end => return,
+                () = self.api.next() => {}
+                () = next_of(&mut self.admin) => {}
+            }
+        }
+    }
+
+    /// Takes no more, and waits for the answers that run.
+    async fn end(self) {
+        self.upkeep.let_watchers_go().await;
+        let admin = async {
+            if let Some(admin) = self.admin {
+                admin.drain("administrators").await;
+            }
+        };
+        tokio::join!(admin, self.api.drain("REST and gRPC"));
+    }
 }
 
 async fn next_of(connections: &mut Option<Connections>) {
@@ -114,20 +140,41 @@ async fn answer_unknown(request: Request) -> Response {
     if grpc::is_grpc(&request) { grpc::unknown_method() } else { ApiError::NoSuchEndpoint.into_response() }
 }
 
-/// Brings what is told about the server up to date.
-async fn keep_up(service: &Service, metrics: &PrometheusHandle, health: &HealthReporter) {
-    metrics.run_upkeep();
-    let readiness = service.readiness();
-    gauge!(INGEST_HEALTHY).set(if readiness.reasons.contains(&"ingest_off") { 0.0 } else { 1.0 });
-    counter!(SERVED_DROPPED).absolute(service.served_dropped());
-    gauge!(LOG_SEQ).set(readiness.log_seq as f64);
-    gauge!(WAITING).set(service.waiting() as f64);
-    gauge!(LOG_WAITING).set(service.log_waiting() as f64);
-    gauge!(SERVED_WAITING).set(service.served_waiting() as f64);
-    gauge!(ADMITTED).set(service.admitted() as f64);
-    gauge!(EFFORT).set(service.effort());
-    let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for name in ["", grpc::SERVICE_NAME] {
-        health.set_service_status(name, status).await;
+/// What is told about the server, and what it is told by files.
+struct Upkeep {
+    service: Arc<Service>,
+    metrics: PrometheusHandle,
+    health: HealthReporter,
+    keys: Option<Keys>,
+}
+
+impl Upkeep {
+    /// Brings it up to date.
+    async fn keep_up(&self) {
+        let Self { service, metrics, health, keys } = self;
+        metrics.run_upkeep();
+        let readiness = service.readiness();
+        gauge!(INGEST_HEALTHY).set(if readiness.reasons.contains(&"ingest_off") { 0.0 } else { 1.0 });
+        counter!(SERVED_DROPPED).absolute(service.served_dropped());
+        gauge!(LOG_SEQ).set(readiness.log_seq as f64);
+        gauge!(WAITING).set(service.waiting() as f64);
+        gauge!(LOG_WAITING).set(service.log_waiting() as f64);
+        gauge!(SERVED_WAITING).set(service.served_waiting() as f64);
+        gauge!(ADMITTED).set(service.admitted() as f64);
+        gauge!(EFFORT).set(service.effort());
+        let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in grpc::HEALTH_NAMES {
+            health.set_service_status(name, status).await;
+        }
+        if let Some(keys) = keys {
+            keys.follow_file();
+        }
+    }
+
+    /// Ends the streams of those who watch the health: they would last as long as the server.
+    async fn let_watchers_go(mut self) {
+        for name in grpc::HEALTH_NAMES {
+            self.health.clear_service_status(name).await;
+        }
     }
 }

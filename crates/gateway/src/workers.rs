@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,11 +9,13 @@ use tokio::sync::oneshot;
 use crate::GatewayError;
 use crate::api_error::ApiError;
 use crate::limits::REPLACED_MAX;
+use crate::priority::Priority;
+use crate::work_queue::WorkQueue;
 
 /// Weight of one piece of work in the mean time of them.
 const WEIGHT: f64 = 0.05;
 
-/// Threads that compute answers, beside the I/O threads of the runtime: one queue, in the order of the calls.
+/// Threads that compute answers, beside the I/O threads of the runtime, from one [`WorkQueue`].
 ///
 /// Work that does not come back can be left behind: another thread takes its place, and its own ends when it does.
 pub(crate) struct Workers {
@@ -33,7 +34,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    work: VecDeque<Box<dyn FnOnce() -> Ended + Send>>,
+    work: WorkQueue<Box<dyn FnOnce() -> Ended + Send>>,
     closed: bool,
 }
 
@@ -87,10 +88,11 @@ impl Workers {
         Ok(Self { shared })
     }
 
-    /// Runs `work` when a thread is free, in the order of the calls. Work whose receiver is gone by
+    /// Runs `work` when a thread is free and it is its turn. Work whose receiver is gone by
     /// then is skipped; a panic in it is [`ApiError::Internal`] for its caller and for nobody else.
     pub(crate) fn run<T: Send + 'static>(
         &self,
+        priority: Priority,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Pending<T> {
         let (sender, answer) = oneshot::channel();
@@ -111,14 +113,14 @@ impl Workers {
             drop(sender.send(result));
             own.end()
         };
-        self.shared.queue.lock().work.push_back(Box::new(work));
+        self.shared.queue.lock().work.push(priority, Box::new(work), Instant::now());
         self.shared.ready.notify_one();
         Pending { answer, place }
     }
 
-    /// About how long work that is handed in now will wait for a thread.
-    pub(crate) fn expected_wait(&self) -> Duration {
-        let waiting = self.waiting() as u64;
+    /// About how long work that is handed in now will wait for a thread, if nothing comes that goes before it.
+    pub(crate) fn expected_wait(&self, priority: Priority) -> Duration {
+        let waiting = self.shared.queue.lock().work.ahead_of(priority) as u64;
         let nanos = self.shared.work_nanos.load(Ordering::Relaxed).saturating_mul(waiting);
         Duration::from_nanos(nanos / self.shared.threads.max(1) as u64)
     }
@@ -160,7 +162,7 @@ impl Shared {
     fn next(&self) -> Option<Box<dyn FnOnce() -> Ended + Send>> {
         let mut queue = self.queue.lock();
         loop {
-            if let Some(work) = queue.work.pop_front() {
+            if let Some(work) = queue.work.pop(Instant::now()) {
                 return Some(work);
             }
             if queue.closed {
@@ -242,16 +244,16 @@ mod tests {
     #[test]
     fn a_panic_is_the_callers_error_and_the_threads_go_on() {
         let workers = Workers::start(1).unwrap();
-        let broken = workers.run::<()>(|| panic!("a bad day"));
+        let broken = workers.run::<()>(Priority::High, || panic!("a bad day"));
         assert_eq!(broken.answer().blocking_recv().unwrap(), Err(ApiError::Internal));
-        assert_eq!(workers.run(|| Ok(7)).answer().blocking_recv().unwrap(), Ok(7));
+        assert_eq!(workers.run(Priority::High, || Ok(7)).answer().blocking_recv().unwrap(), Ok(7));
     }
 
     /// Work that lasts until it is released, and that it has begun.
     fn stuck(workers: &Workers) -> (Pending<()>, mpsc::Sender<()>) {
         let (release, gate) = mpsc::channel::<()>();
         let (begun, has_begun) = mpsc::channel();
-        let pending = workers.run(move || {
+        let pending = workers.run(Priority::High, move || {
             begun.send(()).unwrap();
             let _ = gate.recv();
             Ok(())
@@ -265,15 +267,40 @@ mod tests {
         let workers = Workers::start(1).unwrap();
         let (first, release) = stuck(&workers);
         let (ran, has_run) = mpsc::channel();
-        drop(workers.run(move || {
+        drop(workers.run(Priority::High, move || {
             ran.send(()).unwrap();
             Ok(())
         }));
         assert_eq!(workers.waiting(), 1);
         release.send(()).unwrap();
         first.answer().blocking_recv().unwrap().unwrap();
-        workers.run(|| Ok(())).answer().blocking_recv().unwrap().unwrap();
+        workers.run(Priority::High, || Ok(())).answer().blocking_recv().unwrap().unwrap();
         assert!(has_run.try_recv().is_err());
+    }
+
+    #[test]
+    fn high_priority_goes_first_and_sees_nothing_of_what_is_low() {
+        let workers = Workers::start(1).unwrap();
+        workers
+            .run(Priority::High, || Ok(std::thread::sleep(Duration::from_millis(2))))
+            .answer()
+            .blocking_recv()
+            .unwrap()
+            .unwrap();
+        let (_, release) = stuck(&workers);
+        let (ran, order) = mpsc::channel();
+        let note = |priority| {
+            let ran = ran.clone();
+            workers.run(priority, move || Ok(ran.send(priority).unwrap()))
+        };
+        let pending = [Priority::Low, Priority::Low, Priority::High].map(note);
+        let waits = [Priority::High, Priority::Low].map(|priority| workers.expected_wait(priority));
+        assert!(waits[0] >= Duration::from_millis(2) && waits[1] == 3 * waits[0], "{waits:?}");
+        release.send(()).unwrap();
+        for pending in pending {
+            pending.answer().blocking_recv().unwrap().unwrap();
+        }
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), [Priority::High, Priority::Low, Priority::Low]);
     }
 
     #[test]
@@ -286,12 +313,16 @@ mod tests {
             place.leave();
             place.leave();
             held.push((answer, release));
-            assert_eq!(workers.run(|| Ok(7)).answer().blocking_recv().unwrap(), Ok(7), "nobody took the place");
+            assert_eq!(
+                workers.run(Priority::High, || Ok(7)).answer().blocking_recv().unwrap(),
+                Ok(7),
+                "nobody took the place"
+            );
         }
         let (pending, release) = stuck(&workers);
         let (last, place) = pending.parts();
         place.leave();
-        let waits = workers.run(|| Ok(8));
+        let waits = workers.run(Priority::High, || Ok(8));
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!((workers.waiting(), workers.shared.replaced.load(Ordering::Relaxed)), (1, REPLACED_MAX));
         // What comes back at last is heard by whoever still listens, and its thread ends.
@@ -307,6 +338,6 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(workers.shared.replaced.load(Ordering::Relaxed), 0);
-        assert_eq!(workers.run(|| Ok(9)).answer().blocking_recv().unwrap(), Ok(9));
+        assert_eq!(workers.run(Priority::High, || Ok(9)).answer().blocking_recv().unwrap(), Ok(9));
     }
 }

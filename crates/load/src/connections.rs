@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use shortlist_client::{Client, Error, Event, RecommendRequest};
+use shortlist_client::{Client, Error, Event, Priority, RecommendRequest};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::{ANSWER_TIMEOUT, GRPC_CONNECTIONS, REST_CONNECTIONS_MAX};
@@ -24,6 +24,8 @@ pub struct Asks {
     pub must_be_full: bool,
     /// Type of an event.
     pub event_type: String,
+    /// Whether somebody waits for the answers.
+    pub priority: Priority,
     /// The id of a user by his number.
     pub user_name: Name,
     /// The id of an item by its number.
@@ -37,6 +39,7 @@ impl Asks {
             k,
             must_be_full: true,
             event_type: "click".to_owned(),
+            priority: Priority::High,
             user_name: Arc::new(|number| format!("user-{number}")),
             item_name: Arc::new(|number| format!("item-{number}")),
         }
@@ -86,7 +89,7 @@ impl Connections {
         let mut grpc = Vec::new();
         if kinds.iter().any(|kind| matches!(kind, Kind::GrpcRecommend | Kind::GrpcEvent)) {
             for _ in 0..GRPC_CONNECTIONS {
-                let opened = target.grpc().await;
+                let opened = target.grpc(asks.priority).await;
                 grpc.push(opened.map_err(|error| unreachable(&target, &error))?);
             }
         }
@@ -97,7 +100,7 @@ impl Connections {
     /// The ids of one list: whether the target answers at all, and what its catalogue holds.
     pub(crate) async fn probe(&self, protocol: Protocol, user: usize) -> Result<Vec<String>, LoadError> {
         if protocol == Protocol::Rest {
-            let connection = RestConnection::open(&self.target).await?;
+            let connection = self.open_rest().await?;
             self.idle.lock().await.push(connection);
         }
         let target = || self.target.authority.clone();
@@ -200,11 +203,15 @@ impl Connections {
         Ok(response)
     }
 
+    async fn open_rest(&self) -> Fallible<RestConnection> {
+        Ok(RestConnection::open(&self.target).await?.with_priority(self.asks.priority))
+    }
+
     /// A kept connection that is still open, or a new one.
     async fn rest_connection(&self) -> Fallible<RestConnection> {
         loop {
             let idle = self.idle.lock().await.pop();
-            let Some(mut connection) = idle else { return RestConnection::open(&self.target).await };
+            let Some(mut connection) = idle else { return self.open_rest().await };
             if connection.is_open().await {
                 return Ok(connection);
             }

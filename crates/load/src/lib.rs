@@ -22,5 +22,6 @@ pub use error::LoadError;
 pub use outcome::Outcome;
 pub use rest::RestConnection;
 pub use schedule::{Kind, Planned, Protocol, Schedule};
+pub use shortlist_client::Priority;
 pub use tally::Tally;
 pub use target::Target;

@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use shortlist_client::Priority;
 use tokio::net::TcpStream;
 
 use crate::limits::CONNECT_TIMEOUT;
@@ -19,6 +20,7 @@ pub struct RestConnection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     authorization: Option<HeaderValue>,
+    priority: Priority,
 }
 
 type Answer = Result<Response<Bytes>, LoadError>;
@@ -37,7 +39,13 @@ impl RestConnection {
         tokio::spawn(connection);
         let bearer = target.api_key.as_ref().map(|key| HeaderValue::try_from(format!("Bearer {key}")));
         let authorization = bearer.transpose().map_err(|error| broken(&error))?;
-        Ok(Self { sender, host: target.authority.clone(), authorization })
+        Ok(Self { sender, host: target.authority.clone(), authorization, priority: Priority::High })
+    }
+
+    /// The same, for requests of this priority.
+    #[must_use]
+    pub fn with_priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
     }
 
     /// Opens it to an address.
@@ -74,6 +82,9 @@ impl RestConnection {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
         if let Some(timeout) = timeout {
             request = request.header("x-request-timeout", timeout.as_millis().to_string());
+        }
+        if self.priority == Priority::Low {
+            request = request.header(Priority::HEADER, self.priority.name());
         }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use http::Uri;
-use shortlist_client::Client;
+use shortlist_client::{Client, Priority};
 
 use crate::LoadError;
 
@@ -46,12 +46,13 @@ impl Target {
     }
 
     /// A gRPC client that sends each call once, and leaves deadlines to the server.
-    pub(crate) async fn grpc(&self) -> Result<Client, shortlist_client::Error> {
+    pub(crate) async fn grpc(&self, priority: Priority) -> Result<Client, shortlist_client::Error> {
         let builder = Client::builder(format!("http://{}", self.authority)).retries(0);
-        match &self.api_key {
+        let client = match &self.api_key {
             Some(key) => builder.api_key(key).connect().await,
             None => builder.connect().await,
-        }
+        };
+        Ok(client?.with_priority(priority))
     }
 }
 

@@ -46,6 +46,12 @@ impl Dial {
         state.effort
     }
 
+    /// The same of a request that others go before. A long wait of its own says nothing of theirs; a short one says that
+    /// the service is not busy.
+    pub(crate) fn turn_behind(&self, waited: Duration) -> f64 {
+        if waited > WAIT_MAX { self.effort() } else { self.turn(waited) }
+    }
+
     /// Where it stands.
     pub(crate) fn effort(&self) -> f64 {
         self.0.lock().effort
@@ -68,6 +74,22 @@ mod tests {
         assert!((dial.effort() - EFFORT_MIN).abs() < 1e-12);
         for _ in 0..1_000 {
             dial.turn(Duration::ZERO);
+        }
+        assert!((dial.effort() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn those_who_stand_behind_others_lower_nobodys_effort_and_raise_it_when_it_is_calm() {
+        let dial = Dial::default();
+        for _ in 0..1_000 {
+            dial.turn_behind(10 * WAIT_MAX);
+        }
+        assert!((dial.effort() - 1.0).abs() < 1e-12);
+        for _ in 0..1_000 {
+            dial.turn(2 * WAIT_MAX);
+        }
+        for _ in 0..1_000 {
+            dial.turn_behind(Duration::ZERO);
         }
         assert!((dial.effort() - 1.0).abs() < 1e-12);
     }

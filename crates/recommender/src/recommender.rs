@@ -217,9 +217,10 @@ impl Recommender {
     }
 
     /// How the request that comes next is to be worked on, by who waits for it; `waited` is how long it stood in the
-    /// queue.
-    pub fn watch(&self, waited: Duration) -> Watch {
-        Watch::new(self.breakers.skipped(Instant::now()), self.dial.turn(waited))
+    /// queue, `behind` whether others went before it.
+    pub fn watch(&self, waited: Duration, behind: bool) -> Watch {
+        let effort = if behind { self.dial.turn_behind(waited) } else { self.dial.turn(waited) };
+        Watch::new(self.breakers.skipped(Instant::now()), effort)
     }
 
     /// Part of the usual work that requests do now: below 1 where the service is busy.

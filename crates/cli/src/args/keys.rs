@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use shortlist_gateway::Role;
+use shortlist_gateway::{Priority, Role};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -25,6 +25,9 @@ pub(crate) struct KeysNewArgs {
     /// Requests that it may make in a second [default: as many as it likes]
     #[arg(long, value_name = "N")]
     pub(crate) requests_per_second: Option<u32>,
+    /// `low`: its requests take what others leave over, and are refused first, whatever they ask for
+    #[arg(long, value_name = "PRIORITY", default_value_t)]
+    pub(crate) priority: Priority,
     /// File that its hash is added to; made if it is not there
     #[arg(long, value_name = "FILE")]
     pub(crate) file: PathBuf,

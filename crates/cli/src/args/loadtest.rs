@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use shortlist_load::Protocol;
+use shortlist_load::{Priority, Protocol};
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -11,6 +11,24 @@ pub(crate) enum ProtocolArg {
     Rest,
     /// HTTP/2 and protobuf
     Grpc,
+}
+
+/// Whether somebody waits for the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PriorityArg {
+    /// Somebody does
+    High,
+    /// Nobody does: it takes what is left over, and is refused first
+    Low,
+}
+
+impl From<PriorityArg> for Priority {
+    fn from(priority: PriorityArg) -> Self {
+        match priority {
+            PriorityArg::High => Self::High,
+            PriorityArg::Low => Self::Low,
+        }
+    }
 }
 
 impl From<ProtocolArg> for Protocol {
@@ -36,6 +54,9 @@ pub(crate) struct LoadtestArgs {
     /// How requests travel
     #[arg(long, value_enum, default_value_t = ProtocolArg::Rest)]
     pub(crate) protocol: ProtocolArg,
+    /// Whether somebody waits for the answers; what nobody waits for is refused first
+    #[arg(long, value_enum, default_value_t = PriorityArg::High)]
+    pub(crate) priority: PriorityArg,
     /// Requests per second
     #[arg(long, value_name = "R")]
     pub(crate) rate: f64,

@@ -92,6 +92,7 @@ fn asks(args: &LoadtestArgs) -> Asks {
     let mut asks = Asks::full_lists(args.k);
     // How many items the catalogue of somebody else has, nobody knows.
     asks.must_be_full = false;
+    asks.priority = args.priority.into();
     asks.event_type.clone_from(&args.event_type);
     asks.user_name = Arc::new(move |number| format!("{prefix}{}", number + 1));
     asks

@@ -9,12 +9,13 @@ use shortlist_types::{ItemId, Timestamp, Unlimited, UserId};
 use crate::args::{QuickstartArgs, StoreArgs};
 use crate::clock;
 use crate::commands::recommend::print_answer;
-use crate::commands::serve::{fold_log, load_current, serve};
+use crate::commands::serve::serve;
 use crate::commands::train::{refusal, train_with};
 use crate::config::Config;
 use crate::doors::{DoorArgs, Doors};
 use crate::output;
 use crate::progress_bars::ProgressBars;
+use crate::serving::{fold_log, load_current};
 
 /// Property of the store that holds what its marketplace was made of.
 const PROPERTY: &str = "quickstart";
@@ -136,7 +137,7 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
 
 /// Prints one user's list and how close all lists come to the best possible ones.
 fn sample(store: &Store, config: &Config, made_of: &MadeOf) -> anyhow::Result<()> {
-    let recommender = Recommender::new(fold_log(store, config)?, &config.surfaces)?;
+    let recommender = Recommender::new(fold_log(store, config, &mut |_| ())?, &config.surfaces)?;
     recommender.swap(load_current(store)?);
     let user = sample_user(made_of, 0)?;
     let answer = recommender.recommend(&Request::of(user.clone(), K), made_of.until, &Unlimited)?;

@@ -8,9 +8,9 @@ use shortlist_types::{ItemId, ItemIdx, Unlimited, UserId};
 
 use crate::args::RecommendArgs;
 use crate::clock;
-use crate::commands::serve::{fold_log, load_current};
 use crate::config::Config;
 use crate::output;
+use crate::serving::{fold_log, load_current};
 
 /// `shortlist recommend`.
 pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     };
     request.check()?;
     let store = Store::open(&args.store.store)?;
-    let recommender = Recommender::new(fold_log(&store, &config)?, &config.surfaces)?;
+    let recommender = Recommender::new(fold_log(&store, &config, &mut |_| ())?, &config.surfaces)?;
     recommender.swap(load_current(&store)?);
     let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
     if args.json {

@@ -119,14 +119,11 @@ fn print_network(network: &NetworkRanker) {
 
 fn promote(args: &RegistryBundleArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.registry.store)?;
-    let registry = store.registry();
     let Some(text) = &args.id else {
         anyhow::bail!("name the bundle to promote; `shortlist registry list` shows them")
     };
     let id = BundleId::parse(text)?;
-    // What does not load must not be promoted: the server would refuse it and keep the old one.
-    Bundle::load(&registry, &store.reader()?, &id)?;
-    registry.promote(&id, clock::now())?;
+    Bundle::promote(&store, &id, clock::now())?;
     told(&args.registry, &id)
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::api_key::{hex, unhex};
 use super::{ApiKey, Role};
 use crate::limits::{KEY_FILE_BYTES_MAX, KEY_NAME_BYTES_MAX, KEY_RATE_MAX, KEYS_MAX};
+use crate::priority::Priority;
 
 /// Why a file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub struct KeyEntry {
     /// Requests that it may make in a second; as many as it likes, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<u32>,
+    /// `low`: its requests are of low priority, whatever they say; what they say, if absent.
+    #[serde(default, skip_serializing_if = "is_high")]
+    pub priority: Priority,
     /// SHA-256 of its secret, in hex.
     pub sha256: String,
 }
@@ -65,7 +69,14 @@ pub struct KeyFile {
 impl KeyEntry {
     /// What to keep of `key`.
     pub fn new(name: &str, role: Role, requests_per_second: Option<u32>, key: &ApiKey) -> Self {
-        Self { id: key.id().to_owned(), name: name.to_owned(), role, requests_per_second, sha256: hex(&key.hash()) }
+        let (id, name, sha256) = (key.id().to_owned(), name.to_owned(), hex(&key.hash()));
+        Self { id, name, role, requests_per_second, priority: Priority::High, sha256 }
+    }
+
+    /// The same, with this priority at most.
+    #[must_use]
+    pub fn at_most(self, priority: Priority) -> Self {
+        Self { priority, ..self }
     }
 
     pub(crate) fn hash(&self) -> Option<[u8; 32]> {
@@ -143,6 +154,10 @@ impl KeyFile {
     }
 }
 
+fn is_high(priority: &Priority) -> bool {
+    *priority == Priority::High
+}
+
 /// Puts a file in place of another, whole or not at all: a server may read it at any moment.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -194,6 +209,7 @@ mod tests {
             ("requests_per_second = 0", "keys[0]: requests_per_second must be 1 to"),
             ("sha256 = \"00\"", "keys[0]: sha256 must be 64 hex digits"),
             ("role = \"root\"", "unknown variant `root`, expected one of `read`, `write`, `admin`"),
+            ("priority = \"first\"", "unknown variant `first`, expected `low` or `high`"),
             ("secret = \"x\"", "unknown field `secret`"),
         ] {
             let error = KeyFile::parse(&entry(change)).unwrap_err();

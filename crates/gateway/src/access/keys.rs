@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::key_file::{KeyFile, KeyFileError};
 use super::{ApiKey, KeyEntry, Role};
+use crate::priority::Priority;
 
 /// The keys that are known now; they follow their file.
 #[derive(Clone)]
@@ -84,6 +85,11 @@ impl Known {
 
     pub(crate) fn name(&self) -> &str {
         &self.entry.name
+    }
+
+    /// What its requests have at most.
+    pub(crate) fn priority(&self) -> Priority {
+        self.entry.priority
     }
 
     /// Whether the key may make a request now, by its rate.

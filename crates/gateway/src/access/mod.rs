@@ -18,6 +18,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::GatewayConfig;
 use crate::limits::CORS_MAX_AGE;
+use crate::priority::PRIORITY_HEADER;
 
 pub use api_key::ApiKey;
 pub use key_file::{KeyEntry, KeyFile, KeyFileError};
@@ -99,12 +100,12 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, InvalidInput> {
     if origins.is_empty() {
         return Ok(None);
     }
-    let headers =
-        [http::header::AUTHORIZATION, http::header::CONTENT_TYPE, HeaderName::from_static("x-request-timeout")];
+    let ours = ["x-request-timeout", PRIORITY_HEADER].map(HeaderName::from_static);
+    let headers = [http::header::AUTHORIZATION, http::header::CONTENT_TYPE].into_iter().chain(ours);
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(headers)
+        .allow_headers(headers.collect::<Vec<_>>())
         .expose_headers([HeaderName::from_static("x-request-id"), http::header::RETRY_AFTER])
         .max_age(CORS_MAX_AGE);
     Ok(Some(layer))

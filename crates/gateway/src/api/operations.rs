@@ -22,8 +22,8 @@ pub struct Readiness {
     /// until a restart after the disk failed. Questions are answered all the same.
     #[schema(value_type = String)]
     pub ingest: &'static str,
-    /// Why it is not ready: `ingest_off` when the log takes no records until a restart,
-    /// `shutting_down`.
+    /// Why it is not ready: `loading` until the state and the bundle are there, `ingest_off` when the log takes no
+    /// records until a restart, `shutting_down`.
     #[schema(value_type = Vec<String>)]
     pub reasons: Vec<&'static str>,
 }

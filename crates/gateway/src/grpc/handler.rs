@@ -11,6 +11,7 @@ use crate::Service;
 use crate::api::IngestResponse;
 use crate::api_error::ApiError;
 use crate::call::{Call, grpc_timeout};
+use crate::priority::{PRIORITY_HEADER, Priority};
 use crate::received::Received;
 use crate::service::{Row, Rows};
 
@@ -26,7 +27,7 @@ impl Handler {
     fn admit<T>(&self, request: Request<T>) -> Result<(Call, T), ApiError> {
         let received = request.extensions().get::<Received>().copied().unwrap_or_else(Received::new);
         let header = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok());
-        let call = self.service.admit(received, header.and_then(grpc_timeout))?;
+        let call = self.service.admit(received, header.and_then(grpc_timeout), priority(&request)?)?;
         Ok((call, request.into_inner()))
     }
 }
@@ -67,14 +68,15 @@ impl ShortlistService for Handler {
 
     async fn stream_events(&self, request: Request<Streaming<Event>>) -> Answer<v1::IngestEventsResponse> {
         let received = request.extensions().get::<Received>().copied().unwrap_or_else(Received::new);
-        let mut stream = request.into_inner();
+        let priority = priority(&request)?;
+        let (mut stream, mut leaving) = (request.into_inner(), self.service.leaving());
         let mut sum: Option<IngestResponse> = None;
         let mut sent = 0;
         loop {
-            let group = StreamGroup::collect(&mut stream).await?;
+            let group = StreamGroup::collect(&mut stream, &mut leaving).await?;
             if !group.events.is_empty() || (group.last && sum.is_none()) {
                 let count = group.events.len() as u64;
-                let call = self.service.admit(received.again(), None)?;
+                let call = self.service.admit(received.again(), None, priority)?;
                 let rows = Rows { before: sent, ..Rows::of("events", false) };
                 let response = self.service.ingest(call, rows, each(group.events, from_wire::event)).await?;
                 sum = Some(added(sum.unwrap_or_default(), response));
@@ -155,6 +157,11 @@ impl ShortlistService for Handler {
         };
         Ok(Response::new(to_wire::change(deleted?)))
     }
+}
+
+fn priority<T>(request: &Request<T>) -> Result<Priority, ApiError> {
+    let header = request.metadata().get(PRIORITY_HEADER).map(|value| value.to_str().unwrap_or_default());
+    Ok(Priority::of(header, request.extensions().get().copied())?)
 }
 
 fn each<M, T>(messages: Vec<M>, read: impl Fn(M) -> Row<T>) -> Vec<Row<T>> {

@@ -20,6 +20,7 @@ use shortlist_proto::v1::FILE_DESCRIPTOR_SET;
 use shortlist_proto::v1::shortlist_service_server::ShortlistServiceServer;
 use shortlist_types::limits::BODY_BYTES_MAX;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::Builder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,8 +31,9 @@ use handler::Handler;
 pub(crate) use status::unknown_method;
 use timed_body::time_body;
 
-/// The name under which health is asked for; the empty name asks for the whole server.
 pub(crate) const SERVICE_NAME: &str = "shortlist.v1.ShortlistService";
+/// The names under which health is asked for; the empty name asks for the whole server.
+pub(crate) const HEALTH_NAMES: [&str; 2] = ["", SERVICE_NAME];
 
 /// All gRPC routes, without a fallback of their own, and what sets the health status.
 pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), GatewayError> {
@@ -52,6 +54,15 @@ pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), 
     let router = routes.routes().prepare().into_axum_router().reset_fallback();
     let router = router.layer(from_fn(time_body)).layer(CatchPanicLayer::custom(answer_panic));
     Ok((router, reporter))
+}
+
+/// The health of a server that has no service yet.
+pub(crate) async fn health_of_nothing() -> Router {
+    let (reporter, health) = health_reporter();
+    for name in HEALTH_NAMES {
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    Routes::new(health).prepare().into_axum_router().reset_fallback()
 }
 
 /// An error before a handler was reached, as the caller's protocol tells it.

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -22,9 +21,11 @@ impl From<ApiError> for Status {
         if let Some(field) = error.field() {
             details.add_bad_request_violation(field, error.to_string());
         }
-        if let Some(seconds) = told.come_again() {
-            metadata.insert("retry-after", seconds.into());
-            details.set_retry_info(Some(Duration::from_secs(seconds.into())));
+        if let Some(wait) = told.come_again() {
+            metadata.insert("retry-after", wait.as_secs().into());
+            // Clients that retry by their service config wait for this long, and not for their own backoff.
+            metadata.insert("grpc-retry-pushback-ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
+            details.set_retry_info(Some(wait));
         }
         Status::with_error_details_and_metadata(told.grpc, error.to_string(), details, metadata)
     }

@@ -1,9 +1,11 @@
 use prost::Message;
 use shortlist_proto::v1::Event;
 use shortlist_types::limits::{BATCH_MAX, BODY_BYTES_MAX};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tonic::{Status, Streaming};
 
+use crate::api_error::ApiError;
 use crate::limits::STREAM_GROUP_WAIT;
 
 /// Events of a stream that are written together.
@@ -15,9 +17,19 @@ pub(super) struct StreamGroup {
 }
 
 impl StreamGroup {
-    /// Waits for an event, then takes what follows within a moment, as much as one batch may hold.
-    pub(super) async fn collect(stream: &mut Streaming<Event>) -> Result<Self, Status> {
-        let Some(first) = stream.message().await? else {
+    /// Waits for an event, then takes what follows within a moment, as much as one batch may hold. When the service
+    /// leaves, the stream ends behind the groups that were written.
+    pub(super) async fn collect(
+        stream: &mut Streaming<Event>,
+        leaving: &mut watch::Receiver<bool>,
+    ) -> Result<Self, Status> {
+        let first = tokio::select! {
+            biased;
+            // Even a busy stream ends.
+            _ = leaving.wait_for(|leaving| *leaving) => return Err(ApiError::ShuttingDown.into()),
+            first = stream.message() => first?,
+        };
+        let Some(first) = first else {
             return Ok(Self { events: Vec::new(), last: true });
         };
         let mut bytes = first.encoded_len();

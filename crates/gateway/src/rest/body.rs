@@ -16,6 +16,7 @@ use crate::Service;
 use crate::api_error::ApiError;
 use crate::call::{Call, timeout_of_header};
 use crate::limits::{BODY_READ_TIMEOUT, DISCARD_BYTES_MAX, INLINE_PARSE_BYTES_MAX};
+use crate::priority::{PRIORITY_HEADER, Priority};
 use crate::received::Received;
 
 /// An admitted request without a body.
@@ -84,7 +85,7 @@ where
         let body = if bytes.len() <= INLINE_PARSE_BYTES_MAX {
             T::read(&bytes)?
         } else {
-            service.offload(move || T::read(&bytes)).await?
+            service.offload(call.priority, move || T::read(&bytes)).await?
         };
         Ok(Self { call, body })
     }
@@ -95,7 +96,9 @@ fn admit(parts: &Parts, service: &Service) -> Result<Call, ApiError> {
     let header = parts.headers.get("x-request-timeout");
     let timeout: Option<Duration> =
         header.map(|value| timeout_of_header(value.to_str().unwrap_or_default())).transpose()?;
-    service.admit(received, timeout)
+    let header = parts.headers.get(PRIORITY_HEADER).map(|value| value.to_str().unwrap_or_default());
+    let priority = Priority::of(header, parts.extensions.get().copied())?;
+    service.admit(received, timeout, priority)
 }
 
 fn is_plain_json(headers: &HeaderMap) -> bool {

@@ -12,8 +12,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let told = self.told();
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, PROBLEM_JSON)]);
-        if let Some(seconds) = told.come_again() {
-            headers.insert(RETRY_AFTER, seconds.into());
+        if let Some(wait) = told.come_again() {
+            headers.insert(RETRY_AFTER, wait.as_secs().into());
         }
         if self == Self::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -25,6 +25,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api_error::ApiError;
 use crate::{GatewayError, Service};
 
+pub(crate) use operations::{METRICS_TYPE, healthz};
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct RestState {

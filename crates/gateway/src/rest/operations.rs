@@ -11,10 +11,13 @@ use crate::Service;
 use crate::api::{Alive, Readiness};
 use crate::metric;
 
+/// The text format of Prometheus.
+pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4";
+
 /// Whether the process runs
 #[utoipa::path(get, path = "/healthz", tag = "operations",
     responses((status = 200, description = "It runs", body = Alive)))]
-pub(super) async fn healthz() -> Json<Alive> {
+pub(crate) async fn healthz() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 
@@ -34,7 +37,7 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, 
 pub(super) async fn metrics(State(state): State<RestState>) -> Response {
     let Readiness { bundle, .. } = state.service.readiness();
     let page = metric::page(&state.metrics, &bundle, state.service.bundle_age_seconds());
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response()
+    ([(CONTENT_TYPE, METRICS_TYPE)], page).into_response()
 }
 
 /// This description

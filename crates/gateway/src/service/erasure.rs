@@ -8,6 +8,7 @@ use crate::api::ChangeResponse;
 use crate::api_error::ApiError;
 use crate::call::Call;
 use crate::limits::ERASE_TIMEOUT;
+use crate::priority::Priority;
 
 impl Service {
     /// Removes all that is known of a user from the log, the checkpoints and the state. Bundles forget
@@ -33,7 +34,7 @@ impl Service {
             let log_seq = parts.recommender.read(|state| state.log_seq().0);
             Ok(ChangeResponse { accepted, log_seq, refused: Vec::new() })
         };
-        patience.wait(self.eraser.run(work).answer()).await?
+        patience.wait(self.eraser.run(Priority::High, work).answer()).await?
     }
 }
 

@@ -12,18 +12,20 @@ mod rows;
 mod writes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use metrics::counter;
 use shortlist_recommender::{DurableState, Recommender};
-use shortlist_store::{LogWriter, Registry, ServedLog};
+use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_types::EventTypes;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::api::Readiness;
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
-use crate::limits::{ERASURES_MAX, WAIT_SHARE_MAX};
+use crate::limits::{ERASURES_MAX, LOW_PLACES_SHARE_MAX, LOW_WAIT_SHARE_MAX, WAIT_SHARE_MAX};
+use crate::metric::SHED;
+use crate::priority::Priority;
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
 use crate::trace::{self, Traces};
@@ -58,6 +60,8 @@ pub struct Service {
     bundle_age: BundleAge,
     places: Arc<Semaphore>,
     places_max: usize,
+    /// Of these, how many may be taken when a request of low priority comes.
+    low_places_max: usize,
     workers: Workers,
     /// Erases users, one after the other.
     eraser: Workers,
@@ -66,9 +70,12 @@ pub struct Service {
     probe: Option<Arc<RecallProbe>>,
     traces: Traces,
     default_timeout: Duration,
-    /// Longest expected wait for a thread that a request is admitted to.
+    /// Longest expected wait for a thread that a request is admitted to, by its priority.
     wait_max: Duration,
-    shutting_down: AtomicBool,
+    low_wait_max: Duration,
+    shutdown_delay: Duration,
+    /// Whether it is.
+    leaving: watch::Sender<bool>,
 }
 
 impl Service {
@@ -88,13 +95,16 @@ impl Service {
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
             places_max: config.concurrency_max,
+            low_places_max: (config.concurrency_max as f64 * LOW_PLACES_SHARE_MAX).ceil() as usize,
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
             traces: Traces::default(),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
-            shutting_down: AtomicBool::new(false),
+            low_wait_max: config.default_timeout().mul_f64(LOW_WAIT_SHARE_MAX),
+            shutdown_delay: config.shutdown_delay(),
+            leaving: watch::Sender::new(false),
         })
     }
 
@@ -121,7 +131,7 @@ impl Service {
         if ingest == "off" {
             reasons.push("ingest_off");
         }
-        if self.shutting_down.load(Ordering::Relaxed) {
+        if *self.leaving.borrow() {
             reasons.push("shutting_down");
         }
         let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
@@ -135,8 +145,18 @@ impl Service {
     }
 
     /// From now on [`Self::readiness`] sends traffic elsewhere; what comes is still served.
-    pub(crate) fn shut_down(&self) {
-        self.shutting_down.store(true, Ordering::Relaxed);
+    pub(crate) fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Whether it is leaving.
+    pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// For how long it goes on after that.
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        self.shutdown_delay
     }
 
     /// Requests that were to be kept in the served log and were not.
@@ -144,9 +164,9 @@ impl Service {
         self.parts.served.as_ref().map_or(0, |served| served.dropped())
     }
 
-    /// The bundles.
-    pub(crate) fn registry(&self) -> Registry {
-        self.parts.state.store().registry()
+    /// Where everything lasts.
+    pub(crate) fn store(&self) -> &Store {
+        self.parts.state.store()
     }
 
     /// Records that wait for the log.
@@ -162,7 +182,7 @@ impl Service {
     /// Seconds since the bundle that serves was first published.
     pub(crate) fn bundle_age_seconds(&self) -> Option<f64> {
         let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone())?;
-        self.bundle_age.seconds(&bundle, &self.registry(), Received::new().now)
+        self.bundle_age.seconds(&bundle, &self.store().registry(), Received::new().now)
     }
 
     fn log_seq(&self) -> u64 {
@@ -185,13 +205,29 @@ impl Service {
     }
 
     /// Gives a request its place, or refuses it at once: when all places are taken, or when its turn would come too
-    /// late.
-    pub(crate) fn admit(&self, received: Received, timeout: Option<Duration>) -> Result<Call, ApiError> {
-        if self.workers.expected_wait() > self.wait_max {
+    /// late. One of low priority gets only what those of high priority leave over.
+    pub(crate) fn admit(
+        &self,
+        received: Received,
+        timeout: Option<Duration>,
+        priority: Priority,
+    ) -> Result<Call, ApiError> {
+        let Some(place) = self.place(priority) else {
+            counter!(SHED, "priority" => priority.name()).increment(1);
             return Err(ApiError::Overloaded);
+        };
+        Ok(Call { received, timeout, priority, _place: place })
+    }
+
+    fn place(&self, priority: Priority) -> Option<OwnedSemaphorePermit> {
+        let (wait_max, places_max) = match priority {
+            Priority::High => (self.wait_max, self.places_max),
+            Priority::Low => (self.low_wait_max, self.low_places_max),
+        };
+        if self.workers.expected_wait(priority) > wait_max || self.admitted() >= places_max {
+            return None;
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
-        Ok(Call { received, timeout, _place: place })
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     /// Runs `work` on the workers and waits for it as long as the caller does. The work owns the
@@ -211,15 +247,16 @@ impl Service {
             trace.part("work", began, began.elapsed(), Vec::new());
             outcome
         };
-        patience.wait(self.workers.run(move || traced(call)).answer()).await?
+        patience.wait(self.workers.run(call.priority, move || traced(call)).answer()).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
     /// parsing a large body.
     pub(crate) async fn offload<T: Send + 'static>(
         &self,
+        priority: Priority,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.workers.run(work).answer().await.map_err(|_| ApiError::Internal)?
+        self.workers.run(priority, work).answer().await.map_err(|_| ApiError::Internal)?
     }
 }

@@ -14,6 +14,7 @@ use crate::api::{
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::metric::{HUNG_UP, LEFT_BEHIND};
+use crate::priority::Priority;
 use crate::trace;
 use crate::workers::Place;
 
@@ -52,14 +53,15 @@ impl Service {
         let (trace, handed_over) = (trace::current(), Instant::now());
         let watched: Arc<OnceLock<Watch>> = Arc::default();
         let watching = Arc::clone(&watched);
-        let pending = self.workers.run(move || {
+        let priority = call.priority;
+        let pending = self.workers.run(priority, move || {
             // The call's place is taken for as long as this runs.
             let received = call.received;
             let queue = received.at.elapsed();
             let request_id = RequestId::parse(&received.request_id.to_string())?;
             let request = request.parse(received.now)?;
             let request = Request { keep: is_kept, request_id: Some(request_id.clone()), ..request };
-            let watch = watching.get_or_init(|| recommender.watch(queue));
+            let watch = watching.get_or_init(|| recommender.watch(queue, priority == Priority::Low));
             let mut answer = recommender.recommend_watched(&request, received.now, patience.budget(), watch)?;
             if let Some(probe) = probe {
                 probe.repeat(request.clone(), received.now);

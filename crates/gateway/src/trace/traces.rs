@@ -15,8 +15,8 @@ use crate::metric::TRACES_LIMITED;
 use crate::received::Received;
 
 /// Which requests are traced, and where their spans go.
-#[derive(Debug, Default)]
-pub(crate) struct Traces(Option<On>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Traces(Option<Arc<On>>);
 
 #[derive(Debug)]
 struct On {
@@ -31,11 +31,13 @@ impl Traces {
     pub(crate) fn new(config: &TelemetryConfig) -> Self {
         let Some(per_second) = std::num::NonZeroU32::new(config.traces_per_second) else { return Self(None) };
         let scope = InstrumentationScope::builder("shortlist").with_version(env!("CARGO_PKG_VERSION")).build();
-        Self(config.otlp_endpoint.is_some().then(|| On {
-            config: config.clone(),
-            limiter: RateLimiter::direct(Quota::per_second(per_second)),
-            queue: SpanQueue::default(),
-            scope,
+        Self(config.otlp_endpoint.is_some().then(|| {
+            Arc::new(On {
+                config: config.clone(),
+                limiter: RateLimiter::direct(Quota::per_second(per_second)),
+                queue: SpanQueue::default(),
+                scope,
+            })
         }))
     }
 

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use shortlist_gateway::{Access, ApiKey, GatewayConfig, KeyEntry, KeyFile, Role, TlsConfig};
+use shortlist_gateway::{Access, ApiKey, GatewayConfig, KeyEntry, KeyFile, Priority, Role, TlsConfig};
 use shortlist_proto::v1;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,7 +14,8 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use crate::test_server::{Reply, TestServer};
+use crate::overload::says_when;
+use crate::test_server::{Reply, TestServer, quick_config};
 
 /// A file of keys that goes with its test.
 struct KeyRing {
@@ -32,13 +33,17 @@ impl KeyRing {
 
     /// A new key in the file, as it goes into the header.
     fn add(&self, role: Role, rate: Option<u32>) -> String {
+        self.add_at_most(role, rate, Priority::High)
+    }
+
+    fn add_at_most(&self, role: Role, rate: Option<u32>, priority: Priority) -> String {
         let key = ApiKey::draw().unwrap();
-        KeyFile::add(&self.file(), KeyEntry::new(role.name(), role, rate, &key)).unwrap();
+        KeyFile::add(&self.file(), KeyEntry::new(role.name(), role, rate, &key).at_most(priority)).unwrap();
         format!("Bearer {}", key.reveal())
     }
 
     fn config(&self) -> GatewayConfig {
-        GatewayConfig { keys_file: Some(self.file()), ..GatewayConfig::default() }
+        GatewayConfig { keys_file: Some(self.file()), ..quick_config() }
     }
 
     fn serve(&self) -> TestServer {
@@ -108,6 +113,51 @@ fn a_key_beyond_its_rate_waits_and_others_do_not() {
     assert_eq!(refused.problem(429).0, "rate_limited");
     assert!(refused.header("retry-after").is_some());
     assert_eq!(asked(&fast).status, 200);
+    let mut grpc = server.grpc();
+    let mut over_grpc = || {
+        let mut request = Request::new(v1::ListItemsRequest::default());
+        request.metadata_mut().insert("authorization", slow.parse().unwrap());
+        server.runtime.block_on(grpc.list_items(request)).map(drop)
+    };
+    let status = (0..50).find_map(|_| over_grpc().err()).unwrap();
+    assert_eq!(status.metadata().get("shortlist-code").unwrap(), "rate_limited");
+    assert!(says_when(&status), "{status:?}");
+}
+
+#[test]
+fn a_key_of_low_priority_has_low_priority_whatever_its_requests_say() {
+    let ring = KeyRing::new();
+    let high = ring.add(Role::Write, None);
+    let low = ring.add_at_most(Role::Write, None, Priority::Low);
+    let (entered, has_entered) = mpsc::channel();
+    let (release, gate) = mpsc::channel::<()>();
+    let before_apply = move || {
+        let _ = entered.send(());
+        let _ = gate.recv();
+    };
+    let config = GatewayConfig { concurrency_max: 2, ..ring.config() };
+    let server = TestServer::start_gated_behind(config, Access::open(&ring.config()).unwrap(), Box::new(before_apply));
+    let ask = |key: &str, priority: &str| {
+        let headers =
+            [("content-type", "application/json"), ("authorization", key), ("x-shortlist-priority", priority)];
+        let rest = server.send("POST", "/v1/recommend", &headers, b"{}").status;
+        let mut request = Request::new(v1::RecommendRequest::default());
+        request.metadata_mut().insert("authorization", key.parse().unwrap());
+        request.metadata_mut().insert("x-shortlist-priority", priority.parse().unwrap());
+        let grpc = server.runtime.block_on(server.grpc().recommend(request)).err().map(|status| status.code());
+        (rest, grpc)
+    };
+    let (served, refused) = ((200, None), (429, Some(Code::ResourceExhausted)));
+    std::thread::scope(|scope| {
+        let event = r#"{"user_id": "u", "item_id": "a", "event_type": "click"}"#;
+        // The lowest priority of a write is enough where nothing else is to be done.
+        scope.spawn(|| assert_eq!(super::access::ask(&server, "POST", "/v1/events", Some(&low), event).status, 200));
+        has_entered.recv_timeout(Duration::from_secs(20)).unwrap();
+        let outcomes = [(&high, "high"), (&high, "low"), (&low, "high"), (&low, "low")].map(|(key, p)| ask(key, p));
+        drop(release);
+        assert_eq!(outcomes, [served, refused, refused, refused]);
+    });
+    assert_eq!(ask(&low, "high"), served);
 }
 
 #[test]
@@ -181,7 +231,7 @@ fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
     let tls = TlsConfig { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
     std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
-    let config = GatewayConfig { tls: Some(tls.clone()), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(tls.clone()), ..quick_config() };
     let server = TestServer::start_behind(Access::open(&config).unwrap());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&tls.certificate).unwrap()).unwrap();
@@ -206,9 +256,9 @@ fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
     assert!(!String::from_utf8_lossy(&plain).contains("HTTP/1.1"), "{plain:?}");
     // Files that do not fit are told before anything is served.
     let swapped = TlsConfig { certificate: tls.key.clone(), key: tls.certificate.clone() };
-    let config = GatewayConfig { tls: Some(swapped), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(swapped), ..quick_config() };
     assert_eq!(Access::open(&config).err().unwrap().field, "gateway.tls.certificate");
     let missing = TlsConfig { key: folder.path().join("none"), ..tls };
-    let config = GatewayConfig { tls: Some(missing), ..GatewayConfig::default() };
+    let config = GatewayConfig { tls: Some(missing), ..quick_config() };
     assert_eq!(Access::open(&config).err().unwrap().field, "gateway.tls.key");
 }

@@ -9,6 +9,7 @@ mod docs;
 mod errors;
 mod events;
 mod grpc;
+mod lifecycle;
 mod limits;
 mod metrics;
 mod openapi;

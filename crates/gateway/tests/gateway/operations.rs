@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::bundle::bundle;
-use crate::test_server::{BeforeApply, TestServer};
+use crate::test_server::{BeforeApply, TestServer, quick_config};
 
 #[test]
 fn a_server_without_a_bundle_is_alive_and_ready() {
@@ -19,7 +19,7 @@ fn a_server_without_a_bundle_is_alive_and_ready() {
 #[test]
 fn a_stopped_writer_turns_ingest_off_and_recommendations_go_on() {
     let before_apply: BeforeApply = Box::new(|| panic!("a bad day"));
-    let server = TestServer::start_with(shortlist_gateway::GatewayConfig::default(), before_apply);
+    let server = TestServer::start_with(quick_config(), before_apply);
     let event = json!({"user_id": "u", "item_id": "a", "event_type": "click"});
     // It is on disk, so it is acknowledged; what follows is refused.
     server.post("/v1/events", &event).expect(200);

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use shortlist_gateway::GatewayConfig;
 use shortlist_proto::v1;
-use tonic::Code;
+use tonic::{Code, Request};
+use tonic_types::StatusExt;
 
-use crate::test_server::TestServer;
+use crate::test_server::{TestServer, quick_config};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -14,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 fn gated(concurrency_max: usize) -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, has_entered) = mpsc::channel();
     let (release, gate) = mpsc::channel::<()>();
-    let config = GatewayConfig { concurrency_max, ..GatewayConfig::default() };
+    let config = GatewayConfig { concurrency_max, ..quick_config() };
     let before_apply = move || {
         let _ = entered.send(());
         let _ = gate.recv();
@@ -25,6 +26,16 @@ fn gated(concurrency_max: usize) -> (TestServer, mpsc::Receiver<()>, mpsc::Sende
 /// Whether it says when to come again: in one second or a little later.
 fn comes_again(retry_after: Option<&str>) -> bool {
     retry_after.is_some_and(|seconds| ["1", "2", "3"].contains(&seconds))
+}
+
+/// Whether a refusal says over gRPC when to come again, in all the ways in which clients listen.
+pub(crate) fn says_when(status: &tonic::Status) -> bool {
+    let text = |key| status.metadata().get(key).and_then(|text| text.to_str().ok());
+    let pushback = text("grpc-retry-pushback-ms").and_then(|ms| ms.parse().ok());
+    let info = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    comes_again(text("retry-after"))
+        && pushback.is_some_and(|ms: u64| (1_000..4_000).contains(&ms))
+        && info.zip(pushback).is_some_and(|(delay, ms)| delay.as_millis() == u128::from(ms))
 }
 
 fn event(user_id: &str) -> v1::Event {
@@ -65,7 +76,7 @@ fn both_protocols_share_the_places() {
         let status = server.runtime.block_on(grpc.recommend(v1::RecommendRequest::default())).unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(status.metadata().get("shortlist-code").unwrap(), "overloaded");
-        assert!(comes_again(status.metadata().get("retry-after").and_then(|text| text.to_str().ok())));
+        assert!(says_when(&status), "{status:?}");
         // Who watches the server is never refused.
         server.get("/healthz").expect(200);
         server.get("/readyz").expect(200);
@@ -75,6 +86,66 @@ fn both_protocols_share_the_places() {
         assert_eq!(server.runtime.block_on(waiting).unwrap().unwrap().into_inner().accepted, 1);
     });
     server.post("/v1/recommend", &json!({})).expect(200);
+}
+
+#[test]
+fn low_gets_what_is_left_over_and_is_refused_first_over_both_protocols() {
+    let (server, has_entered, release) = gated(4);
+    let rest = |priority: &str| {
+        let headers = [("content-type", "application/json"), ("x-shortlist-priority", priority)];
+        server.send("POST", "/v1/recommend", &headers, b"{}")
+    };
+    let grpc = |priority: &'static str| {
+        let mut request = Request::new(v1::RecommendRequest::default());
+        request.metadata_mut().insert("x-shortlist-priority", priority.parse().unwrap());
+        server.runtime.block_on(server.grpc().recommend(request)).map(drop)
+    };
+    let shed = || {
+        let text = server.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix("shortlist_shed_total{priority=\"low\"} "));
+        line.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    assert_eq!(rest("low").status, 200);
+    grpc("low").unwrap();
+    std::thread::scope(|scope| {
+        for user in ["u", "v"] {
+            let server = &server;
+            scope.spawn(move || {
+                let body = json!({"user_id": user, "item_id": "a", "event_type": "click"});
+                server.post("/v1/events", &body).expect(200)
+            });
+        }
+        // One write is being applied, and the other holds its place behind it: half of the places are taken.
+        has_entered.recv_timeout(SOON).unwrap();
+        let patience = Instant::now() + SOON;
+        let before = shed();
+        let refused = loop {
+            let reply = rest("low");
+            if reply.status != 200 || Instant::now() > patience {
+                break reply;
+            }
+        };
+        assert_eq!(refused.problem(429).0, "overloaded");
+        assert!(comes_again(refused.header("retry-after")));
+        let status = grpc("low").unwrap_err();
+        assert_eq!((status.code(), says_when(&status)), (Code::ResourceExhausted, true), "{status:?}");
+        // Other tests of this process may be refused, too.
+        assert!(shed() >= before + 2);
+        assert_eq!(rest("high").status, 200);
+        grpc("high").unwrap();
+        server.post("/v1/recommend", &json!({})).expect(200);
+        drop(release);
+    });
+    assert_eq!(rest("low").status, 200);
+    grpc("low").unwrap();
+
+    for bad in ["HIGH", "1", ""] {
+        let (code, field, detail) = rest(bad).problem(400);
+        assert_eq!((code.as_str(), field.as_deref()), ("invalid_input", Some("x-shortlist-priority")), "{bad:?}");
+        assert_eq!(detail, "x-shortlist-priority: must be high or low");
+        let status = grpc(bad).unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::InvalidArgument, detail.as_str()));
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use shortlist_recommender::{
 use shortlist_types::Budget;
 
 use crate::bundle::bundle;
-use crate::test_server::TestServer;
+use crate::test_server::{TestServer, quick_config};
 
 /// How a stage sleeps: for so long, or forever for [`FOREVER`]; changed while it serves.
 #[derive(Clone, Default)]
@@ -80,7 +80,7 @@ impl Source for SlowSource {
 }
 
 fn server(pipeline: Pipeline) -> TestServer {
-    let config = GatewayConfig { threads: 1, ..GatewayConfig::default() };
+    let config = GatewayConfig { threads: 1, ..quick_config() };
     let server =
         TestServer::start_of(config, Box::new(|| ()), |recommender| recommender.with_pipeline("home", pipeline));
     server.fill();
@@ -207,7 +207,7 @@ fn of_a_list_that_nobody_saw_nothing_is_kept_and_who_saw_another_one_was_exposed
     let experiments = files.resolve(&Surfaces::default()).unwrap();
     let sleep = Sleep::default();
     let pipeline = Pipeline::default().with_ranker(Box::new(SlowRanker(sleep.clone())));
-    let config = GatewayConfig { threads: 1, ..GatewayConfig::default() };
+    let config = GatewayConfig { threads: 1, ..quick_config() };
     let server = TestServer::start_of(config, Box::new(|| ()), |recommender| {
         recommender.with_pipeline("home", pipeline).with_experiments(&experiments).unwrap()
     });

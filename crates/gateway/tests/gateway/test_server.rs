@@ -31,6 +31,11 @@ pub(crate) struct TestServer {
     dir: Arc<tempfile::TempDir>,
 }
 
+/// The default, but for servers that end at once.
+pub(crate) fn quick_config() -> GatewayConfig {
+    GatewayConfig { shutdown_delay_ms: 0, ..GatewayConfig::default() }
+}
+
 /// What came back over REST.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -40,7 +45,7 @@ pub(crate) struct Reply {
 
 impl TestServer {
     pub(crate) fn start() -> Self {
-        Self::start_with(GatewayConfig::default(), Box::new(|| ()))
+        Self::start_with(quick_config(), Box::new(|| ()))
     }
 
     pub(crate) fn start_with(config: GatewayConfig, before_apply: BeforeApply) -> Self {
@@ -58,15 +63,20 @@ impl TestServer {
 
     /// With somebody at the door.
     pub(crate) fn start_behind(access: Access) -> Self {
+        Self::start_gated_behind(quick_config(), access, Box::new(|| ()))
+    }
+
+    /// With somebody at the door, and a writer that waits.
+    pub(crate) fn start_gated_behind(config: GatewayConfig, access: Access, before_apply: BeforeApply) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(dir, GatewayConfig::default(), access, Box::new(|| ()), |recommender| recommender)
+        Self::over(dir, config, access, before_apply, |recommender| recommender)
     }
 
     /// Stops, and serves the same store from its log.
     pub(crate) fn restarted(self) -> Self {
         let dir = Arc::clone(&self.dir);
         drop(self);
-        Self::over(dir, GatewayConfig::default(), Access::default(), Box::new(|| ()), |recommender| recommender)
+        Self::over(dir, quick_config(), Access::default(), Box::new(|| ()), |recommender| recommender)
     }
 
     fn over(
@@ -254,7 +264,7 @@ pub(crate) fn ids(answer: &Value) -> Vec<String> {
 }
 
 /// One recorder for the process, shared by all tests of this binary.
-fn metrics() -> PrometheusHandle {
+pub(crate) fn metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| shortlist_gateway::install_metrics().unwrap()).clone()
 }

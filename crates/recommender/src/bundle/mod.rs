@@ -1,21 +1,22 @@
 //! Bundles: all that is learned, as files and back.
 
 mod blend_files;
+mod files;
 mod known_users_file;
 mod ranker_files;
 mod tensors;
 mod tower_files;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use shortlist_embedding::{ContentTower, EmbeddingError};
 use shortlist_features::{FeatureKind, FeatureSchema};
 use shortlist_retrieval::{FrozenIndex, RetrievalError};
-use shortlist_store::{BundleFolder, BundleId, LogReader, Registry, StoreError};
+use shortlist_store::{BundleId, LogReader, Registry, Store, StoreError};
+use shortlist_types::Timestamp;
 
+use self::files::{BundleFiles, PARTS, Source};
 use self::tower_files::TowerNames;
 use crate::{ItemSpace, Models, Provenance};
 
@@ -49,6 +50,14 @@ pub enum BundleError {
         expected: u64,
         /// Fingerprint of the vectors that the index was built from.
         got: u64,
+    },
+    /// A file of another bundle.
+    #[error(
+        "{file}: was not fitted together with the other parts of the bundle, and would give wrong answers beside them: train again, or promote a bundle as it was published"
+    )]
+    ForeignPart {
+        /// Its name.
+        file: &'static str,
     },
     /// The models of the first stage were refused.
     #[error("{BLEND}: {0}")]
@@ -108,11 +117,9 @@ impl Bundle {
             files.extend(tower.map(|tower| tower_files::write(tower, names)).transpose()?.into_iter().flatten());
         }
         files.extend(ranker_files::write(ranker)?);
-        files.extend([
-            (FEATURES, to_json(FEATURES, &models.features)?),
-            (PROVENANCE, to_json(PROVENANCE, provenance)?),
-            (REPORT, to_json(REPORT, report)?),
-        ]);
+        files.push((FEATURES, to_json(FEATURES, &models.features)?));
+        files.push((PARTS, files::list(&files)?));
+        files.extend([(PROVENANCE, to_json(PROVENANCE, provenance)?), (REPORT, to_json(REPORT, report)?)]);
         Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
     }
 
@@ -123,7 +130,8 @@ impl Bundle {
     /// A missing or malformed file, a feature of a kind that this build does not compute, or
     /// [`BundleError::ForeignLog`].
     pub fn load(registry: &Registry, log: &LogReader, id: &BundleId) -> Result<Self, BundleError> {
-        let files = BundleFiles::Published(&registry.open(id)?);
+        let folder = registry.open(id)?;
+        let files = BundleFiles::open(Source::Published(&folder))?;
         let models = Models::of(&files)?;
         let (provenance, report) = (files.json(PROVENANCE)?, files.json(REPORT)?);
         let bundle = Self { id: id.clone(), models, provenance, report };
@@ -137,6 +145,15 @@ impl Bundle {
         }
         Ok(bundle)
     }
+
+    /// Makes a bundle current, after looking that it can serve this store; servers swap to it within a second.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; what was current stays so.
+    pub fn promote(store: &Store, id: &BundleId, now: Timestamp) -> Result<(), BundleError> {
+        Self::load(&store.registry(), &store.reader()?, id)?;
+        Ok(store.registry().promote(id, now)?)
+    }
 }
 
 impl Models {
@@ -145,7 +162,7 @@ impl Models {
     /// # Errors
     /// As [`Bundle::load`].
     pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
-        Self::of(&BundleFiles::Memory(files))
+        Self::of(&BundleFiles::open(Source::Memory(files))?)
     }
 
     fn of(files: &BundleFiles<'_>) -> Result<Self, BundleError> {
@@ -172,46 +189,6 @@ impl Models {
 
 fn malformed(file: &'static str, reason: &impl ToString) -> BundleError {
     BundleError::Malformed { file, reason: reason.to_string() }
-}
-
-/// Where a bundle's files are.
-enum BundleFiles<'a> {
-    /// About to be published.
-    Memory(&'a BTreeMap<String, Vec<u8>>),
-    Published(&'a BundleFolder),
-}
-
-impl<'a> BundleFiles<'a> {
-    fn bytes(&self, name: &'static str) -> Result<Cow<'a, [u8]>, BundleError> {
-        self.bytes_if_any(name)?.ok_or(BundleError::Missing { file: name })
-    }
-
-    /// For a part that not every bundle has.
-    fn bytes_if_any(&self, name: &'static str) -> Result<Option<Cow<'a, [u8]>>, BundleError> {
-        Ok(match self {
-            Self::Memory(files) => files.get(name).map(|bytes| Cow::Borrowed(bytes.as_slice())),
-            Self::Published(folder) => folder.read(name)?.map(Cow::Owned),
-        })
-    }
-
-    fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, BundleError> {
-        serde_json::from_slice(&self.bytes(name)?).map_err(|error| malformed(name, &error))
-    }
-
-    /// The index, mapped where there is a file; none if the blend has no vector model. Bundles are
-    /// written once and replaced as a whole.
-    fn index(&self) -> Result<Option<FrozenIndex>, BundleError> {
-        Ok(match self {
-            Self::Memory(_) => match self.bytes_if_any(INDEX)? {
-                Some(bytes) => Some(FrozenIndex::from_bytes(&bytes)?),
-                None => None,
-            },
-            Self::Published(folder) => match folder.path(INDEX)? {
-                Some(path) => Some(FrozenIndex::open(&path)?),
-                None => None,
-            },
-        })
-    }
 }
 
 fn to_json(name: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::examples::EXAMPLES;
+use crate::priority::{PRIORITY_HEADER, Priority};
 
 /// Texts without control, format or bidirectional characters, as far as they have four digits: many a tool knows no classes
 /// such as `\p{Cf}`. JSON Schema counts characters, the service bytes.
@@ -28,10 +29,27 @@ pub(super) fn refine(description: &mut Value) {
     for (path, operations) in paths {
         for method in METHODS {
             if let Some(operation) = operations.get_mut(method) {
+                take_a_priority(operation);
                 refine_parameters(operation);
                 give_examples(path, method, operation);
             }
         }
+    }
+}
+
+/// Whatever is admitted at the gate has a priority.
+fn take_a_priority(operation: &mut Value) {
+    if operation["tags"] == json!(["operations"]) {
+        return;
+    }
+    let parameter = json!({
+        "name": PRIORITY_HEADER, "in": "header", "required": false,
+        "description": "`low` for what nobody waits for: it takes what is left over, and is refused first; `high` if absent",
+        "schema": { "type": "string", "enum": Priority::ALL },
+    });
+    match operation.get_mut("parameters").and_then(Value::as_array_mut) {
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Follows the registry: what is promoted serves within a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
+
+use metrics::counter;
+use shortlist_gateway::{BUNDLES_REFUSED, SWAPS};
+use shortlist_recommender::Recommender;
+use shortlist_store::{BundleId, Store};
+
+use crate::maintenance::stand_back;
+use crate::serving::load_current;
+
+/// How often it looks for another promoted bundle.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A bundle that was refused is tried again after so many looks: it may have been published anew.
+const RETRY_AFTER_LOOKS: u32 = 30;
+
+/// The thread that swaps to what was promoted. One that cannot serve is said and tried again every half minute, and the
+/// current one stays.
+pub(crate) struct RegistryWatch {
+    pub(crate) store: Store,
+    pub(crate) recommender: Arc<Recommender>,
+}
+
+impl RegistryWatch {
+    /// Works until `stopping`.
+    pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
+        Builder::new().name("registry-watch".to_owned()).spawn(move || {
+            // To read and check a bundle is a second's work and more.
+            stand_back();
+            let mut refused = None;
+            let mut looks: u32 = 0;
+            while !stopping.load(Ordering::Relaxed) {
+                sleep(LOOK_EVERY);
+                looks = looks.wrapping_add(1);
+                if looks.is_multiple_of(RETRY_AFTER_LOOKS) {
+                    refused = None;
+                }
+                self.recommender.keep_fast();
+                refused = self.look(refused);
+            }
+        })
+    }
+
+    /// Swaps to the promoted bundle, unless it serves or was refused before; the one that is refused now.
+    fn look(&self, refused: Option<BundleId>) -> Option<BundleId> {
+        let current = match self.store.registry().current() {
+            Ok(current) => current,
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the registry; the bundle in service stays");
+                return refused;
+            }
+        };
+        let serving = self.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
+        if current == serving || current == refused {
+            return refused;
+        }
+        match load_current(&self.store) {
+            Ok(bundle) => {
+                let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
+                self.recommender.swap(bundle);
+                counter!(SWAPS).increment(1);
+                tracing::info!(bundle = id, "swapped");
+                refused
+            }
+            Err(error) => {
+                counter!(BUNDLES_REFUSED).increment(1);
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the promoted bundle cannot serve; the one in service stays"
+                );
+                current
+            }
+        }
+    }
+}
