@@ -30,7 +30,7 @@ pub(crate) async fn observe(State(traces): State<Traces>, mut request: Request, 
     let received = Received::new();
     let method = Endpoint::of(&request).name;
     request.extensions_mut().insert(received);
-    let trace = traces.begin(request.headers(), &received);
+    let trace = traces.begin(method, request.headers(), &received);
     // Of the highest level, so that every line about a request bears its name, whatever is said at all.
     let span = tracing::error_span!("request", request_id = %received.request_id, method, trace_id = Empty);
     let answering = next.run(request).instrument(span.clone());

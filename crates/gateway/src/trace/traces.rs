@@ -14,6 +14,9 @@ use crate::GatewayError;
 use crate::metric::TRACES_LIMITED;
 use crate::received::Received;
 
+/// Methods that are traced only if their caller wants it: what probes and scrapes ask every few seconds.
+const NOT_DRAWN: [&str; 2] = ["operations", "health"];
+
 /// Which requests are traced, and where their spans go.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Traces(Option<Arc<On>>);
@@ -51,10 +54,13 @@ impl Traces {
 
     /// The trace of a request that came with these headers, if it is one of those that are traced: its caller traces it,
     /// or it is drawn, and there were not too many this second.
-    pub(crate) fn begin(&self, headers: &HeaderMap, received: &Received) -> Option<Arc<RequestTrace>> {
+    pub(crate) fn begin(&self, method: &str, headers: &HeaderMap, received: &Received) -> Option<Arc<RequestTrace>> {
         let on = self.0.as_ref()?;
         let parent = parent_of(headers);
-        let is_wanted = parent.as_ref().map_or_else(|| rand::random_bool(on.config.sample), SpanContext::is_sampled);
+        let is_wanted = parent.as_ref().map_or_else(
+            || !NOT_DRAWN.contains(&method) && rand::random_bool(on.config.sample),
+            SpanContext::is_sampled,
+        );
         if !is_wanted {
             return None;
         }
