@@ -1,6 +1,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -70,6 +70,20 @@ impl Server {
             }
             before = now;
         }
+    }
+
+    /// Asks it to stop.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        ensure!(killed.success(), "kill: {killed}");
+        Ok(())
+    }
+
+    /// How it ended; none if it still runs.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
     }
 
     /// Resident memory, where the system tells.

@@ -316,6 +316,12 @@ pub fn send_with_key(verb: &str, url: &str, key: Option<&str>) -> (u16, Value) {
     answer(agent().run(request(verb, url, key).body(()).expect("a request")))
 }
 
+/// GET of a page of text, with a key.
+pub fn page_with_key(url: &str, key: &str) -> String {
+    let asked = agent().run(request("GET", url, Some(key)).body(()).expect("a request"));
+    asked.expect("an answer").body_mut().read_to_string().expect("a text")
+}
+
 /// Bytes on a connection, and what comes back until it ends.
 pub fn send_raw(address: &str, bytes: &[u8]) -> String {
     let mut stream = std::net::TcpStream::connect(address).expect("a connection");
