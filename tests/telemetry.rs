@@ -7,6 +7,8 @@ mod harness;
 mod collector;
 #[path = "telemetry/dashboards.rs"]
 mod dashboards;
+#[path = "telemetry/logs.rs"]
+mod logs;
 #[path = "telemetry/metrics.rs"]
 mod metrics;
 #[path = "telemetry/traces.rs"]

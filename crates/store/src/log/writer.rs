@@ -296,6 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn each_transaction_is_told_before_its_callers_hear_of_it() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 100, Box::new(|_| ())).unwrap();
+        let (told, commits) = mpsc::channel();
+        writer.on_commit(Box::new(move |commit| told.send(commit).unwrap()));
+        writer.on_commit(Box::new(|_| panic!("the first who asks is told")));
+        // The last one is sent twice: a transaction that adds nothing is one, too.
+        for (records, new) in [(vec![event(1), event(2)], 2), (vec![named_event(3)], 1), (vec![named_event(3)], 0)] {
+            submit(&writer, records).recv_timeout(SOON).unwrap().unwrap();
+            let commit = commits.try_recv().unwrap();
+            assert_eq!(commit.records, new);
+            assert!(commit.elapsed > Duration::ZERO && commit.elapsed < SOON);
+        }
+        assert_eq!(writer.waiting(), 0);
+        writer.close().unwrap();
+    }
+
+    #[test]
     fn a_full_queue_is_busy_and_close_drains_what_was_taken() {
         let (_dir, store) = store();
         let (release, gate) = mpsc::channel::<()>();
@@ -310,6 +328,7 @@ mod tests {
         let first = submit(&writer, vec![event(1)]);
         has_entered.recv_timeout(SOON).unwrap();
         let waiting = [submit(&writer, vec![event(2), event(3)]), submit(&writer, vec![event(4)])];
+        assert_eq!(writer.waiting(), 3);
         let refused = writer.submit(vec![event(5)], Box::new(|_| panic!("never called")));
         assert!(matches!(refused, Err(StoreError::Busy { waiting: 3, limit: 3 })));
         release.send(()).unwrap();
