@@ -79,7 +79,7 @@ impl Serving {
         let state = DurableState::new(store.clone(), Arc::clone(&config.events));
         let (recommender_of_watch, writer_of_maintenance) = (Arc::clone(&recommender), Arc::clone(&writer));
         let parts = Parts { recommender, writer: Arc::clone(&writer), state: state.clone(), served };
-        let service = Arc::new(Service::new(parts, &config.gateway)?);
+        let service = Arc::new(Service::new(parts, &config.gateway)?.with_telemetry(&config.telemetry));
         let stopping = Arc::new(AtomicBool::new(false));
         let maintenance = Maintenance {
             store: store.clone(),

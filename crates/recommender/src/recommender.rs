@@ -134,6 +134,11 @@ impl Recommender {
         self.pipeline(name).map(Pipeline::config)
     }
 
+    /// The names of all surfaces.
+    pub fn surfaces(&self) -> impl Iterator<Item = &str> {
+        self.pipelines.keys().map(String::as_str)
+    }
+
     fn pipeline(&self, surface: &str) -> Result<&Pipeline, InvalidInput> {
         self.pipelines.get(surface).ok_or_else(|| {
             let known: Vec<&str> = self.pipelines.keys().map(String::as_str).collect();
