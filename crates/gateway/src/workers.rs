@@ -281,17 +281,19 @@ mod tests {
     #[test]
     fn high_priority_goes_first_and_sees_nothing_of_what_is_low() {
         let workers = Workers::start(1).unwrap();
-        workers
-            .run(Priority::High, || Ok(std::thread::sleep(Duration::from_millis(2))))
-            .answer()
-            .blocking_recv()
-            .unwrap()
-            .unwrap();
+        let slow = workers.run(Priority::High, || {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        });
+        slow.answer().blocking_recv().unwrap().unwrap();
         let (_, release) = stuck(&workers);
         let (ran, order) = mpsc::channel();
         let note = |priority| {
             let ran = ran.clone();
-            workers.run(priority, move || Ok(ran.send(priority).unwrap()))
+            workers.run(priority, move || {
+                ran.send(priority).unwrap();
+                Ok(())
+            })
         };
         let pending = [Priority::Low, Priority::Low, Priority::High].map(note);
         let waits = [Priority::High, Priority::Low].map(|priority| workers.expected_wait(priority));
