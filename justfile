@@ -34,7 +34,7 @@ bench:
 test-real-data:
     cargo test -p shortlist --features real-data --test real_data
 
-# What is promised when things go wrong, in full, with a table: durability (D), overload (O), poisoned input (P), security (S). An hour; D5 needs root to mount.
+# What is promised when things go wrong, in full, with a table: durability (D), swaps (H), overload (O), poisoned input (P), security (S). An hour; D5 needs root to mount.
 reliability *CHECKS:
     cargo test --release -p shortlist --features reliability --test reliability_full -- {{CHECKS}}
 

@@ -28,9 +28,10 @@ const FLOORS: [(&str, u8); 17] = [
 ];
 
 /// Dependencies that only these crates may name.
-const ONLY_IN: [(&str, &[&str]); 6] = [
+const ONLY_IN: [(&str, &[&str]); 7] = [
     ("axum", &["shortlist-gateway"]),
     ("tonic", &["shortlist-gateway", "shortlist-proto", "shortlist-client"]),
+    ("opentelemetry", &["shortlist-gateway"]),
     ("hyper", &["shortlist-gateway", "shortlist-load"]),
     ("rusqlite", &["shortlist-store", "shortlist-faulty-disk"]),
     ("hnsw_rs", &["shortlist-retrieval"]),

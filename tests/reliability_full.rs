@@ -19,7 +19,7 @@ use reliability::Form::{self, Full};
 
 type Check = fn(Form) -> String;
 
-const CHECKS: [(&str, &str, Check); 26] = [
+const CHECKS: [(&str, &str, Check); 30] = [
     ("D1", "kill -9 during ingest", reliability::d1_kill::check),
     ("D1b", "kill -9 during checkpoints, cuts, erasures and backups", reliability::d1_care::check),
     ("D2", "lost unsynced bytes", reliability::d2_power_loss::check),
@@ -29,6 +29,8 @@ const CHECKS: [(&str, &str, Check); 26] = [
     ("D6", "failed sync", reliability::d6_failed_sync::check),
     ("D7", "retries", reliability::d7_retries::check),
     ("D8", "clock jumps", reliability::d8_clock::check),
+    ("H1", "bundles swapped under load", reliability::h1_swaps::check),
+    ("H3", "parts of two bundles as one", reliability::h3_pairs::check),
     ("O1", "twice and five times the capacity", reliability::o1_overload::check),
     ("O2", "twelve times the capacity of low priority beside high", reliability::o2_priorities::check),
     ("O3", "a storm of retries", reliability::o3_retries::check),
@@ -37,6 +39,8 @@ const CHECKS: [(&str, &str, Check); 26] = [
     ("O7", "callers who hang up", reliability::o7_hang_ups::check),
     ("O8", "brownout", reliability::o8_brownout::check),
     ("O9", "slow clients, resets, heads without end", reliability::o9_slow_clients::check),
+    ("O10", "an hour of everything", reliability::o10_soak::check),
+    ("O11", "told to stop under load", reliability::o11_drain::check),
     ("P1-P4", "poisoned values at every door", reliability::p1_poison::check),
     ("P5", "bodies that are no bodies", reliability::p5_bodies::check),
     ("P6", "scores that are not finite", reliability::p6_not_finite::check),

@@ -63,6 +63,26 @@ fn d8_a_clock_that_jumps_forgets_nothing_young() {
 }
 
 #[test]
+fn h1_a_swap_costs_nobody_an_answer_and_each_is_what_the_oracle_says() {
+    println!("{}", reliability::h1_swaps::check(Short));
+}
+
+#[test]
+fn h3_a_pair_that_does_not_match_is_refused() {
+    println!("{}", reliability::h3_pairs::check(Short));
+}
+
+#[test]
+fn o10_a_long_load_with_swaps_leaves_it_as_it_was() {
+    println!("{}", reliability::o10_soak::check(Short));
+}
+
+#[test]
+fn o11_a_server_that_is_told_to_stop_loses_nothing() {
+    println!("{}", reliability::o11_drain::check(Short));
+}
+
+#[test]
 fn o1_beyond_its_capacity_it_does_what_it_can() {
     println!("{}", reliability::o1_overload::check(Short));
 }

@@ -1,6 +1,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -27,8 +27,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary, on one core alone if asked, and waits until it serves its bundle.
+    /// Starts the binary, on one core alone if asked, and waits until it serves its bundle and rests.
     pub(crate) fn start(store: &Path, driver: &Driver, core: Option<usize>) -> anyhow::Result<Self> {
+        let server = Self::start_only(store, driver, core)?;
+        server.settle();
+        Ok(server)
+    }
+
+    /// The same, but it may have other work to do yet.
+    pub(crate) fn start_only(store: &Path, driver: &Driver, core: Option<usize>) -> anyhow::Result<Self> {
         // Free now, and nobody else takes it before the server does.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let binary = env!("CARGO_BIN_EXE_shortlist");
@@ -54,12 +61,11 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         world::tell(&format!("server ready after {:.1} s", started.elapsed().as_secs_f64()));
-        server.settle();
         Ok(server)
     }
 
     /// Waits until it rests: beside its first requests it makes a checkpoint of a log that has none.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let started = Instant::now();
         let mut before = self.cpu();
         while started.elapsed() < SETTLE_TIMEOUT {
@@ -72,12 +78,32 @@ impl Server {
         }
     }
 
+    /// Asks it to stop.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        ensure!(killed.success(), "kill: {killed}");
+        Ok(())
+    }
+
+    /// How it ended; none if it still runs.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
     /// Resident memory, where the system tells.
     pub(crate) fn memory_mib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024)
+    }
+
+    /// Files and sockets that it holds open, where the system tells.
+    #[allow(dead_code, reason = "benchmarks need not")]
+    pub(crate) fn open_files(&self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).ok()?.count())
     }
 
     /// Processor time that it has used, where the system tells.

@@ -104,8 +104,15 @@ impl World {
         let end = wall_clock()?;
         let (records, catalogue, users) = draw(size, end)?;
         let state = fold(&records)?;
-        let models = learn(catalogue, &users, &state, (size, ranker), end)?;
+        let models = learn(catalogue, 0, &users, &state, (size, ranker), end)?;
         Ok(Self { size, end, records, state, models })
+    }
+
+    /// What would be learned of the same log from somewhat other vectors.
+    #[allow(dead_code, reason = "benchmarks need no second bundle")]
+    pub(crate) fn learned_again(&self, twist: u32) -> anyhow::Result<Models> {
+        let (_, catalogue, users) = draw(self.size, self.end)?;
+        learn(catalogue, twist, &users, &self.state, (self.size, RankerKind::Logistic), self.end)
     }
 
     /// A question of user number `number`.
@@ -129,13 +136,17 @@ impl World {
         let store = Store::open_or_create(folder)?;
         let mut appender = store.lock_log()?;
         appender.append_all(self.records.into_iter().map(Ok::<_, StoreError>), &mut |_| ())?;
-        let provenance = provenance(appender.head(), self.end);
-        let files: BTreeMap<_, _> = Bundle::to_files(&self.models, &provenance, &serde_json::Value::Null)?;
-        let bundle = store.registry().publish(&files, self.end, &mut |_| ())?;
+        let bundle = publish(&store, &self.models, appender.head(), self.end)?;
         store.registry().promote(&bundle, self.end)?;
         tell(&format!("log and bundle written in {:.1} s", started.elapsed().as_secs_f64()));
         Ok(store)
     }
+}
+
+/// Writes a bundle of models that were learned of the log up to `head`.
+pub(crate) fn publish(store: &Store, models: &Models, head: LogHead, end: Timestamp) -> anyhow::Result<BundleId> {
+    let files: BTreeMap<_, _> = Bundle::to_files(models, &provenance(head, end), &serde_json::Value::Null)?;
+    Ok(store.registry().publish(&files, end, &mut |_| ())?)
 }
 
 /// The log of a world alone, in order of time, and when it ends.
@@ -166,6 +177,7 @@ fn fold(records: &[LogRecord]) -> anyhow::Result<FeatureState> {
 
 fn learn(
     catalogue: Catalogue,
+    twist: u32,
     users: &[SyntheticUser],
     state: &FeatureState,
     (size, ranker): (Size, RankerKind),
@@ -173,7 +185,11 @@ fn learn(
 ) -> anyhow::Result<Models> {
     // Items are put in order of number, so that the log gives each the number of its row.
     let items = (0..u32::try_from(size.items)?).map(ItemIdx).collect();
-    let table = EmbeddingTable::parse(DIMENSIONS, items, catalogue.into_vectors())?;
+    let mut vectors = catalogue.into_vectors();
+    for (place, component) in vectors.iter_mut().enumerate() {
+        *component *= 1.0 + 0.2 * ((place % 1_009) as f32 * twist as f32).sin();
+    }
+    let table = EmbeddingTable::parse(DIMENSIONS, items, vectors)?;
     let blend = Blend::of_model(Box::new(IalsModel::of_vectors(&table, &IalsConfig::default())?));
     let started = Instant::now();
     let mut told = started;

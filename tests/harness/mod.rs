@@ -127,8 +127,12 @@ impl Server {
     }
 
     pub fn start_with(args: &[&str]) -> Self {
+        Self::start_with_env(args, &[])
+    }
+
+    pub fn start_with_env(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = shortlist(args);
-        command.env("SHORTLIST_LOG", "info").env("SHORTLIST_LOG_FORMAT", "json");
+        command.env("SHORTLIST_LOG", "info").env("SHORTLIST_LOG_FORMAT", "json").envs(variables.iter().copied());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
@@ -165,6 +169,11 @@ impl Server {
     /// Whether its log holds a text.
     pub fn said(&self, text: &str) -> bool {
         self.log.lock().expect("the log").iter().any(|line| line.contains(text))
+    }
+
+    /// Its log so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.log.lock().expect("the log").clone()
     }
 
     /// Where it listens for administrators.
@@ -305,6 +314,12 @@ pub fn send_bytes(verb: &str, url: &str, body: &[u8]) -> (u16, Value) {
 /// A request without a body: status and body.
 pub fn send_with_key(verb: &str, url: &str, key: Option<&str>) -> (u16, Value) {
     answer(agent().run(request(verb, url, key).body(()).expect("a request")))
+}
+
+/// GET of a page of text, with a key.
+pub fn page_with_key(url: &str, key: &str) -> String {
+    let asked = agent().run(request("GET", url, Some(key)).body(()).expect("a request"));
+    asked.expect("an answer").body_mut().read_to_string().expect("a text")
 }
 
 /// Bytes on a connection, and what comes back until it ends.

@@ -1,8 +1,10 @@
 //! A server under an open loop: in the full form the driver has one core and the server another.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use shortlist_load::{Asks, Driver, Kind, Manners, Priority, RestConnection, Schedule, Tally, Traffic};
+use shortlist_store::Store;
 use tempfile::TempDir;
 
 use super::{Form, SEED};
@@ -19,32 +21,49 @@ pub const DEADLINE_MS: f64 = 100.0;
 pub struct Driven {
     pub driver: Driver,
     pub server: Server,
-    size: Size,
+    pub size: Size,
     form: Form,
-    _folder: TempDir,
-    _pinned: Option<Pinned>,
+    pub folder: TempDir,
+    pinned: Option<Pinned>,
 }
 
 impl Driven {
     /// Serves a synthetic world with this configuration.
     pub fn start(form: Form, config: &str) -> Self {
         let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
+        Self::over(form, size, config, |world, folder| world.into_store(folder))
+    }
+
+    /// Serves a world of this size, written to the folder.
+    pub fn over(
+        form: Form,
+        size: Size,
+        config: &str,
+        write: impl FnOnce(World, &Path) -> anyhow::Result<Store>,
+    ) -> Self {
         let folder = folder();
-        World::make(size).unwrap().into_store(folder.path()).unwrap();
+        write(World::make(size).unwrap(), folder.path()).unwrap();
         std::fs::write(folder.path().join("shortlist.toml"), config).unwrap();
         // The short form shares the machine with other tests.
         let pinned = if form == Form::Full { Pinned::to_first_core() } else { None };
         let driver = Driver::new(DRIVER_THREADS).unwrap();
         let server = Server::start(folder.path(), &driver, pinned.is_some().then_some(1)).unwrap();
-        Self { driver, server, size, form, _folder: folder, _pinned: pinned }
+        Self { driver, server, size, form, folder, pinned }
+    }
+
+    /// Serves the same store again.
+    pub fn restart(&mut self) {
+        self.server = Server::start(self.folder.path(), &self.driver, self.pinned.is_some().then_some(1)).unwrap();
     }
 
     /// Asks at this rate, per second; nothing may fail, and whoever is refused is told when to come again.
     pub fn run(&self, rate: f64, seconds: f64, manners: Manners) -> Tally {
-        self.run_as(Priority::High, rate, seconds, manners)
+        let tally = self.run_as(Priority::High, rate, seconds, manners);
+        assert_eq!(tally.failed, 0, "at {rate:.0}/s: {:?}", tally.failures);
+        tally
     }
 
-    /// The same of this priority; loads may run beside one another.
+    /// The same of this priority, beside another load; what comes too late has failed.
     pub fn run_as(&self, priority: Priority, rate: f64, seconds: f64, manners: Manners) -> Tally {
         let duration = WARM_UP + Duration::from_secs_f64(seconds);
         let rates = [(Kind::RestRecommend, rate)];
@@ -52,8 +71,7 @@ impl Driven {
         let (target, asks) = (self.server.address.into(), Asks { priority, ..Asks::full_lists(K) });
         let tally = self.driver.run(&Traffic { target, schedule, warm_up: WARM_UP, manners, asks }, &mut |_| ());
         let tally = tally.unwrap().whole();
-        // Who lets others go first may come too late.
-        let is_late = |reason: &String| priority == Priority::Low && reason.contains("deadline_exceeded");
+        let is_late = |reason: &String| reason.contains("deadline_exceeded");
         assert!(tally.failures.iter().all(is_late), "at {rate:.0}/s {} failed: {:?}", tally.failed, tally.failures);
         tally
     }

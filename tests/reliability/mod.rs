@@ -1,4 +1,4 @@
-//! What is promised of the log (D), of overload and slowness (O), of poisoned input (P) and of security (S), each as one function that panics when the promise is
+//! What is promised of the log (D), of swaps (H), of overload and slowness (O), of poisoned input (P) and of security (S), each as one function that panics when the promise is
 //! broken and says what it showed when it holds. The short form runs with all tests, the full one by
 //! `just reliability`.
 
@@ -16,6 +16,10 @@ mod driven;
 mod events;
 mod faulty_ranker;
 mod gateway;
+pub mod h1_swaps;
+pub mod h3_pairs;
+pub mod o10_soak;
+pub mod o11_drain;
 pub mod o1_overload;
 pub mod o2_priorities;
 pub mod o3_retries;
@@ -24,6 +28,7 @@ pub mod o6_deadlines;
 pub mod o7_hang_ups;
 pub mod o8_brownout;
 pub mod o9_slow_clients;
+mod oracle;
 pub mod p1_poison;
 pub mod p5_bodies;
 pub mod p6_not_finite;
@@ -33,6 +38,7 @@ pub mod s1_doors;
 pub mod s2_names;
 pub mod s4_silence;
 pub mod skew;
+mod soak_picture;
 mod writers;
 
 /// How much is tried.

@@ -139,7 +139,8 @@ pub fn check(form: Form) -> String {
             labels.entry(name).or_default().insert(value);
         }
     }
-    let known = ["method", "code", "stage", "reason", "result", "bundle", "le"];
+    let known =
+        ["method", "code", "surface", "priority", "stage", "source", "reason", "result", "bundle", "version", "le"];
     assert!(labels.keys().all(|name| known.contains(name)), "{:?}", labels.keys());
     format!(
         "{} wrong requests, none of whose answers says anything of the inside; {many} users, surfaces, paths and types, and {} series with the labels {}",

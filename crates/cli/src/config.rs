@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shortlist_features::FeatureSchema;
-use shortlist_gateway::GatewayConfig;
+use shortlist_gateway::{GatewayConfig, TelemetryConfig};
 use shortlist_recommender::{CategorySchema, ExperimentFiles, Experiments, Surfaces};
 use shortlist_store::StoreConfig;
 use shortlist_training::{Settings, TrainingConfig};
@@ -41,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) categories: CategorySchema,
     pub(crate) training: TrainingConfig,
     pub(crate) gateway: GatewayConfig,
+    pub(crate) telemetry: TelemetryConfig,
     pub(crate) store: StoreConfig,
 }
 
@@ -55,6 +56,7 @@ struct ConfigFile {
     categories: CategorySchema,
     training: TrainingConfig,
     gateway: GatewayConfig,
+    telemetry: TelemetryConfig,
     store: StoreConfig,
 }
 
@@ -97,13 +99,14 @@ impl Config {
         events.extend(std::mem::take(&mut file.events));
         let invalid = |error| ConfigError::Invalid { path: path.to_owned(), error };
         let events = EventTypes::parse(events).map_err(invalid)?;
-        let ConfigFile { surfaces, experiments, features, categories, training, gateway, store, .. } = file;
+        let ConfigFile { surfaces, experiments, features, categories, training, gateway, telemetry, store, .. } = file;
         let experiments = experiments.resolve(&surfaces).map_err(invalid)?;
         training.ranker.check_beside(&events, &categories).map_err(invalid)?;
         if let Some((name, _)) = categories.iter().find(|(name, _)| features.position(name).is_some()) {
             return Err(invalid(InvalidInput::new(format!("categories.{name}"), "is the name of a feature already")));
         }
-        Ok(Self { events: Arc::new(events), surfaces, experiments, features, categories, training, gateway, store })
+        let events = Arc::new(events);
+        Ok(Self { events, surfaces, experiments, features, categories, training, gateway, telemetry, store })
     }
 }
 
@@ -146,6 +149,7 @@ mod tests {
             ),
             ("[features]\nitem_age = \"old\"\n", "line 2", "a feature, such as"),
             ("[features]\nx = { kind = \"cross\", of = [\"affinity\", \"y\"] }\n", "line 1", "x.of: must name two"),
+            ("[telemetry]\nsample = 2.0\n", "line 1", "sample: must be 0 to 1, got 2"),
             ("[training]\nrows = \"shown\"\n", "line 2", "unknown variant `shown`"),
             ("[training]\nlabel_days = 0\n", "line 1", "label_days: must be at least 1"),
             ("[training.retrieval.ials]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),

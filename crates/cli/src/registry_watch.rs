@@ -10,6 +10,7 @@ use shortlist_gateway::{BUNDLES_REFUSED, SWAPS};
 use shortlist_recommender::Recommender;
 use shortlist_store::{BundleId, Store};
 
+use crate::clock;
 use crate::maintenance::stand_back;
 use crate::serving::load_current;
 
@@ -61,6 +62,7 @@ impl RegistryWatch {
         match load_current(&self.store) {
             Ok(bundle) => {
                 let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
+                bundle.iter().for_each(|bundle| self.recommender.warm(bundle, clock::now()));
                 self.recommender.swap(bundle);
                 counter!(SWAPS).increment(1);
                 tracing::info!(bundle = id, "swapped");

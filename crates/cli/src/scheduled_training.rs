@@ -10,13 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics::{counter, gauge};
 use serde_json::Value;
+use shortlist_gateway::{TRAINING_SECONDS, TRAININGS};
 
 use crate::args::StoreArgs;
-
-/// Trainings by how they ended: `promoted`, `refused` by the gate, `failed`.
-const TRAININGS: &str = "shortlist_trainings_total";
-/// Seconds that the last one took.
-const TRAINING_SECONDS: &str = "shortlist_training_seconds";
 
 /// Shortest and longest time between two trainings.
 const EVERY_MIN: Duration = Duration::from_secs(10);

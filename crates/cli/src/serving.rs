@@ -14,6 +14,7 @@ use shortlist_training::Progress;
 use shortlist_types::LogSeq;
 use tokio::sync::oneshot;
 
+use crate::clock;
 use crate::config::Config;
 use crate::maintenance::Maintenance;
 use crate::progress_bars::ProgressBars;
@@ -56,7 +57,10 @@ impl Serving {
             recommender.hold(Arc::new(bundle));
         }
         match load_current(&store) {
-            Ok(bundle) => recommender.swap(bundle),
+            Ok(bundle) => {
+                bundle.iter().for_each(|bundle| recommender.warm(bundle, clock::now()));
+                recommender.swap(bundle);
+            }
             // Events are still to be taken, and popular items to be shown, while somebody mends it.
             Err(error) => tracing::error!(error = format!("{error:#}"), "serving without a bundle"),
         }
@@ -75,7 +79,7 @@ impl Serving {
         let state = DurableState::new(store.clone(), Arc::clone(&config.events));
         let (recommender_of_watch, writer_of_maintenance) = (Arc::clone(&recommender), Arc::clone(&writer));
         let parts = Parts { recommender, writer: Arc::clone(&writer), state: state.clone(), served };
-        let service = Arc::new(Service::new(parts, &config.gateway)?);
+        let service = Arc::new(Service::new(parts, &config.gateway)?.with_telemetry(&config.telemetry));
         let stopping = Arc::new(AtomicBool::new(false));
         let maintenance = Maintenance {
             store: store.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
@@ -38,6 +38,7 @@ struct Current {
 
 /// The routes of an administrator; each needs a key with his role.
 pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
+    let traces = service.traces().clone();
     Router::new()
         .route("/admin/v1/bundles", get(list))
         .route("/admin/v1/bundles/{id}/promote", post(promote))
@@ -46,7 +47,7 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
         .fallback(async || ApiError::NoSuchEndpoint)
         .with_state(service)
         .layer(from_fn_with_state(keys, admit_admin))
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(traces, observe::observe))
 }
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {

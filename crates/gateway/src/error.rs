@@ -7,6 +7,9 @@ pub enum GatewayError {
     /// Metrics are installed once per process.
     #[error("the metrics could not be installed: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Traces cannot be sent as the configuration says.
+    #[error("traces cannot be sent: {0}")]
+    Telemetry(String),
     /// The description of the gRPC service does not decode: a broken build.
     #[error("the gRPC reflection service could not start: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),

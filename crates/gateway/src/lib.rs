@@ -28,6 +28,7 @@ mod received;
 mod rest;
 mod server;
 mod service;
+mod trace;
 mod work_queue;
 mod workers;
 
@@ -36,10 +37,13 @@ pub use error::GatewayError;
 pub use gateway_config::GatewayConfig;
 pub use limits::ALL as LIMITS;
 pub use loading::{Loaded, while_loading};
-pub use metric::{BUNDLES_REFUSED, SWAPS, install_metrics};
+pub use metric::{
+    BUNDLES_REFUSED, Metric, MetricKind, SWAPS, TRAINING_SECONDS, TRAININGS, all as all_metrics, install_metrics,
+};
 pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
+pub use trace::TelemetryConfig;
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`
 /// would say the same.

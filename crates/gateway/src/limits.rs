@@ -87,6 +87,22 @@ shortlist_types::limits! {
     pub(crate) const CORS_ORIGINS_MAX: usize = 64;
     /// How long a browser may remember what it was allowed.
     pub(crate) const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+    /// Largest `traces_per_second` that a config may ask for.
+    pub(crate) const TRACES_PER_SECOND_MAX: u32 = 1_000;
+    /// Bytes of the `service_name` of traces; a longer one is refused when the config is read.
+    pub(crate) const SERVICE_NAME_BYTES_MAX: usize = 128;
+    /// Parts of one trace, and words about it; those after them are left out.
+    pub(crate) const TRACE_SPANS_MAX: usize = 128;
+    /// Traces that wait for the collector; the spans of one more are dropped and counted.
+    pub(crate) const TRACES_WAITING_MAX: usize = 1_024;
+    /// Traces that are sent at once.
+    pub(crate) const EXPORT_TRACES_MAX: usize = 64;
+    /// Pause between two batches for the collector.
+    pub(crate) const EXPORT_EVERY: Duration = Duration::from_millis(200);
+    /// How long the collector may take for a batch; then its spans are dropped and counted.
+    pub(crate) const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long the last traces may take at shutdown; then they are given up.
+    pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
     /// Connections to the administrator's listener held at once.
     pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 }

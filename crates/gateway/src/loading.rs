@@ -18,6 +18,7 @@ use crate::api_error::ApiError;
 use crate::connections::Connections;
 use crate::limits::CONNECTIONS_MAX;
 use crate::server::{Doors, guarded};
+use crate::trace::Traces;
 use crate::{GatewayError, grpc, part, rest};
 
 /// How far the state has been loaded.
@@ -46,7 +47,7 @@ pub async fn while_loading<T>(
 ) -> Result<(Doors, T), GatewayError> {
     let Doors { api, admin, access } = doors;
     let (stop, stopped) = watch::channel(());
-    let router = guarded(router(metrics, so_far).await?, &access);
+    let router = guarded(router(metrics, so_far).await?, &access, &Traces::default());
     let mut connections = Connections::new(api, router, access.tls.clone(), CONNECTIONS_MAX, stopped);
     let mut loading = std::pin::pin!(loading);
     let loaded = loop {

@@ -1,16 +1,19 @@
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use metrics::{counter, histogram};
+use opentelemetry::trace::Status;
 use tonic::Code;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::endpoint::Endpoint;
 use crate::metric::{REQUEST_SECONDS, REQUESTS};
 use crate::received::Received;
+use crate::trace::Traces;
 
 /// Names the request, on every response of both protocols.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,18 +26,34 @@ pub(crate) struct ErrorCode(pub(crate) &'static str);
 
 /// Around every request of both protocols: reads the clock, gives the id, opens the span, counts and
 /// logs the outcome.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(traces): State<Traces>, mut request: Request, next: Next) -> Response {
     let received = Received::new();
     let method = Endpoint::of(&request).name;
     request.extensions_mut().insert(received);
-    let span = tracing::info_span!("request", request_id = %received.request_id, method);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let trace = traces.begin(method, request.headers(), &received);
+    // Of the highest level, so that every line about a request bears its name, whatever is said at all.
+    let span = tracing::error_span!("request", request_id = %received.request_id, method, trace_id = Empty);
+    let answering = next.run(request).instrument(span.clone());
+    let mut response = match &trace {
+        None => answering.await,
+        Some(trace) => {
+            span.record("trace_id", trace.id());
+            trace.follow(answering).await
+        }
+    };
 
     let elapsed = received.at.elapsed();
     let code = code_of(&response);
     counter!(REQUESTS, "method" => method, "code" => code.clone()).increment(1);
     histogram!(REQUEST_SECONDS, "method" => method).record(elapsed);
     span.in_scope(|| log(&response, &code, elapsed));
+    if let Some(trace) = &trace {
+        trace.tell("shortlist.request_id", received.request_id.to_string());
+        trace.tell("shortlist.code", code.clone());
+        trace.tell("http.response.status_code", i64::from(response.status().as_u16()));
+        let status = if failed_inside(&response) { Status::error(code) } else { Status::Unset };
+        traces.end(trace, method, status);
+    }
     if let Ok(id) = HeaderValue::from_str(&received.request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -43,13 +62,17 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
 
 fn log(response: &Response, code: &str, elapsed: Duration) {
     let (status, elapsed_ms) = (response.status().as_u16(), elapsed.as_secs_f64() * 1e3);
-    let grpc = grpc_status(response);
-    let failed_inside = [Code::Internal, Code::Unavailable, Code::DeadlineExceeded, Code::Unknown];
-    if status >= 500 || grpc.is_some_and(|grpc| failed_inside.contains(&grpc)) {
+    if failed_inside(response) {
         tracing::warn!(status, code, elapsed_ms, "the request failed");
     } else {
         tracing::debug!(status, code, elapsed_ms, "the request was answered");
     }
+}
+
+/// Whether it is the service that is at fault.
+fn failed_inside(response: &Response) -> bool {
+    let failures = [Code::Internal, Code::Unavailable, Code::DeadlineExceeded, Code::Unknown];
+    response.status().is_server_error() || grpc_status(response).is_some_and(|status| failures.contains(&status))
 }
 
 /// The code that an answer is counted under: from our own lists, never from the caller.

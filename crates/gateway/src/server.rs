@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,8 +17,9 @@ use crate::access::{Access, Keys, authorize};
 use crate::api_error::ApiError;
 use crate::connections::Connections;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, UPKEEP_INTERVAL};
-use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, SERVED_DROPPED, WAITING};
+use crate::metric::{ADMITTED, EFFORT, INGEST_HEALTHY, LOG_SEQ, LOG_WAITING, SERVED_DROPPED, SERVED_WAITING, WAITING};
 use crate::part::part_when_leaving;
+use crate::trace::Traces;
 use crate::{GatewayError, Service, admin, grpc, observe, rest};
 
 /// Where requests come in, and what stands there.
@@ -54,9 +55,10 @@ pub async fn serve(
     let (grpc, health) = grpc::router(Arc::clone(&service))?;
     let router = rest::router(Arc::clone(&service), metrics.clone())?.merge(grpc).fallback(answer_unknown);
     let router = router.layer(from_fn_with_state(service.leaving(), part_when_leaving));
-    let router = guarded(router, &access);
+    let router = guarded(router, &access, service.traces());
     let Access { keys, tls, .. } = access;
 
+    let export = service.traces().start_export()?;
     let (stop, stopped) = watch::channel(());
     let admin_router = admin::router(Arc::clone(&service), keys.clone());
     let mut open = Open {
@@ -72,11 +74,14 @@ pub async fn serve(
 
     drop(stop);
     open.end().await;
+    if let Some(export) = export {
+        export.finish().await;
+    }
     Ok(())
 }
 
 /// What every request of the API passes first.
-pub(crate) fn guarded(mut router: Router, access: &Access) -> Router {
+pub(crate) fn guarded(mut router: Router, access: &Access, traces: &Traces) -> Router {
     if let Some(keys) = &access.keys {
         router = router.layer(from_fn_with_state(keys.clone(), authorize));
     }
@@ -84,7 +89,7 @@ pub(crate) fn guarded(mut router: Router, access: &Access) -> Router {
         // A browser asks for leave without a key.
         router = router.layer(cors.clone());
     }
-    router.layer(from_fn(observe::observe))
+    router.layer(from_fn_with_state(traces.clone(), observe::observe))
 }
 
 /// Both listeners, and what is kept up beside them.
@@ -153,6 +158,8 @@ impl Upkeep {
         counter!(SERVED_DROPPED).absolute(service.served_dropped());
         gauge!(LOG_SEQ).set(readiness.log_seq as f64);
         gauge!(WAITING).set(service.waiting() as f64);
+        gauge!(LOG_WAITING).set(service.log_waiting() as f64);
+        gauge!(SERVED_WAITING).set(service.served_waiting() as f64);
         gauge!(ADMITTED).set(service.admitted() as f64);
         gauge!(EFFORT).set(service.effort());
         let status = if readiness.ready { ServingStatus::Serving } else { ServingStatus::NotServing };

@@ -15,6 +15,9 @@ use crate::{Kind, LoadError, Outcome, Planned, Protocol, RestConnection, Target}
 /// How numbers are named.
 type Name = Arc<dyn Fn(usize) -> String + Send + Sync>;
 
+/// Hears of every list that came over REST: the user's number, and the body.
+pub type Heard = Arc<dyn Fn(usize, &[u8]) + Send + Sync>;
+
 /// What requests say.
 #[derive(Clone)]
 pub struct Asks {
@@ -30,6 +33,8 @@ pub struct Asks {
     pub user_name: Name,
     /// The id of an item by its number.
     pub item_name: Name,
+    /// Whoever wants to read the lists.
+    pub heard: Option<Heard>,
 }
 
 impl Asks {
@@ -42,6 +47,7 @@ impl Asks {
             priority: Priority::High,
             user_name: Arc::new(|number| format!("user-{number}")),
             item_name: Arc::new(|number| format!("item-{number}")),
+            heard: None,
         }
     }
 }
@@ -124,7 +130,7 @@ impl Connections {
             let answered = tokio::time::timeout(impatience.unwrap_or(ANSWER_TIMEOUT), self.send(number, planned)).await;
             match answered {
                 Ok(Ok(Outcome::Refused)) if retries > 0 => retries -= 1,
-                Ok(answered) => return answered.unwrap_or_else(|error| Outcome::Failed(error.to_string())),
+                Ok(answered) => return answered.unwrap_or_else(|error| Outcome::of_broken(&error)),
                 Err(_) if impatience.is_some() => return Outcome::HungUp,
                 Err(_) => return Outcome::Failed(format!("no answer in {ANSWER_TIMEOUT:?}")),
             }
@@ -144,8 +150,8 @@ impl Connections {
     }
 
     /// One list, or why there was none.
-    async fn list(&self, protocol: Protocol, user: usize, number: usize) -> Fallible<Result<List, Outcome>> {
-        let user = (self.asks.user_name)(user);
+    async fn list(&self, protocol: Protocol, number_of_user: usize, number: usize) -> Fallible<Result<List, Outcome>> {
+        let user = (self.asks.user_name)(number_of_user);
         if protocol == Protocol::Grpc {
             let answer = self.grpc(number).recommend(RecommendRequest::for_user(user, self.asks.k)).await;
             return Ok(answer.map_err(|error| Outcome::of_error(&error)).map(|answer| List {
@@ -157,6 +163,9 @@ impl Connections {
         let response = self.post("/v1/recommend", &body).await?;
         if response.status() != StatusCode::OK {
             return Ok(Err(Outcome::of_status(response.status(), retry_after(&response), response.body())));
+        }
+        if let Some(hear) = &self.asks.heard {
+            hear(number_of_user, response.body());
         }
         let parsed = serde_json::from_slice::<RestAnswer>(response.body());
         Ok(match parsed {
@@ -197,23 +206,35 @@ impl Connections {
     async fn post(&self, path: &str, body: &serde_json::Value) -> Fallible<http::Response<hyper::body::Bytes>> {
         // Never closed.
         let _place = self.places.acquire().await;
-        let mut connection = self.rest_connection().await?;
-        let response = connection.post(path, body, None).await?;
-        self.idle.lock().await.push(connection);
-        Ok(response)
+        loop {
+            let kept = self.kept_connection().await;
+            let was_kept = kept.is_some();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.open_rest().await?,
+            };
+            match connection.post(path, body, None).await {
+                // It ended between two requests, and the one that was to go next is still here.
+                Err(LoadError::Closed) if was_kept => {}
+                Err(error) => return Err(error),
+                Ok(response) => {
+                    self.idle.lock().await.push(connection);
+                    return Ok(response);
+                }
+            }
+        }
     }
 
     async fn open_rest(&self) -> Fallible<RestConnection> {
         Ok(RestConnection::open(&self.target).await?.with_priority(self.asks.priority))
     }
 
-    /// A kept connection that is still open, or a new one.
-    async fn rest_connection(&self) -> Fallible<RestConnection> {
+    /// One that is still open.
+    async fn kept_connection(&self) -> Option<RestConnection> {
         loop {
-            let idle = self.idle.lock().await.pop();
-            let Some(mut connection) = idle else { return self.open_rest().await };
+            let mut connection = self.idle.lock().await.pop()?;
             if connection.is_open().await {
-                return Ok(connection);
+                return Some(connection);
             }
         }
     }

@@ -129,13 +129,26 @@ impl Driver {
     /// # Errors
     /// No connection could be opened at the start.
     pub fn run(&self, traffic: &Traffic, tell: &mut dyn FnMut(Seen<'_>)) -> Result<Load, LoadError> {
+        self.run_until(traffic, tell, &|| false)
+    }
+
+    /// The same, but nothing more is sent once there is `enough`.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_until(
+        &self,
+        traffic: &Traffic,
+        tell: &mut dyn FnMut(Seen<'_>),
+        enough: &dyn Fn() -> bool,
+    ) -> Result<Load, LoadError> {
         let Traffic { target, schedule, warm_up, manners, asks } = traffic.clone();
         let connections = self.block_on(Connections::open(target, asks, schedule.kinds()))?;
         let mut parts = Parts::new(&schedule, tell);
         let (connections, counts) = (Arc::new(connections), Arc::clone(&parts.counts));
         let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX as usize));
         let start = parts.start;
-        for (number, planned) in schedule.enumerate() {
+        for (number, planned) in schedule.take_while(|_| !enough()).enumerate() {
             let intended = start + planned.at;
             parts.sleep_until(intended, &places);
             let count = Count { planned, intended, counted: planned.at >= warm_up, counts: Arc::clone(&counts) };

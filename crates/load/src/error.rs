@@ -35,6 +35,9 @@ pub enum LoadError {
         /// What came instead.
         reason: String,
     },
+    /// The connection was closed before the request went out.
+    #[error("the connection was closed before the request was sent, or what came over it is no HTTP")]
+    Closed,
     /// A connection broke, or what came over it is no HTTP.
     #[error("the connection broke: {reason}")]
     Broken {

@@ -16,7 +16,7 @@ mod schedule;
 mod tally;
 mod target;
 
-pub use connections::{Asks, Manners};
+pub use connections::{Asks, Heard, Manners};
 pub use driver::{Driver, Load, Seen, Slice, Traffic};
 pub use error::LoadError;
 pub use outcome::Outcome;

@@ -1,6 +1,8 @@
 use http::StatusCode;
 use shortlist_client::{Code, Error};
 
+use crate::LoadError;
+
 /// What became of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -12,6 +14,8 @@ pub enum Outcome {
     Refused,
     /// The caller waited no longer.
     HungUp,
+    /// Nobody took the connection; in words.
+    Unreachable(String),
     /// Anything else, in words.
     Failed(String),
 }
@@ -35,7 +39,16 @@ impl Outcome {
                 Self::Refused
             }
             Some(refusal) => Self::Failed(format!("{:?}: {refusal}", refusal.status)),
+            None if matches!(error, Error::Unreachable { .. }) => Self::Unreachable(error.to_string()),
             None => Self::Failed(error.to_string()),
+        }
+    }
+
+    /// Of a connection that could not be opened, or broke.
+    pub(crate) fn of_broken(error: &LoadError) -> Self {
+        match error {
+            LoadError::Unreachable { .. } => Self::Unreachable(error.to_string()),
+            _ => Self::Failed(error.to_string()),
         }
     }
 

@@ -108,7 +108,7 @@ async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 fn broken(error: &(dyn std::error::Error + 'static)) -> LoadError {
     let ended = error.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_canceled() || error.is_closed());
     if ended {
-        return LoadError::Broken { reason: "it was closed, or what came over it is no HTTP".to_owned() };
+        return LoadError::Closed;
     }
     let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
     LoadError::Broken { reason: format!("{error}{cause}") }

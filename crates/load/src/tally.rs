@@ -23,6 +23,8 @@ pub struct Tally {
     pub hung_up: u64,
     /// All else.
     pub failed: u64,
+    /// Those of the failed whose connection nobody took.
+    pub unreachable: u64,
     /// Why, in the words of some that differ.
     pub failures: Vec<String>,
     /// Microseconds of what was answered, from the intended moment of sending.
@@ -33,9 +35,9 @@ pub struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        let (sent, ok, degraded, refused, hung_up, failed, failures) = Default::default();
+        let (sent, ok, degraded, refused, hung_up, failed, unreachable, failures) = Default::default();
         let [latencies, refusals] = [(); 2].map(|()| histogram());
-        Self { sent, ok, degraded, refused, hung_up, failed, failures, latencies, refusals }
+        Self { sent, ok, degraded, refused, hung_up, failed, unreachable, failures, latencies, refusals }
     }
 }
 
@@ -61,12 +63,16 @@ impl Tally {
             Outcome::Degraded => self.degraded += 1,
             Outcome::Refused => self.refused += 1,
             Outcome::HungUp => self.hung_up += 1,
+            Outcome::Unreachable(_) => {
+                self.failed += 1;
+                self.unreachable += 1;
+            }
             Outcome::Failed(_) => self.failed += 1,
         }
         match outcome {
             Outcome::Ok | Outcome::Degraded => record(&mut self.latencies, latency),
             Outcome::Refused => record(&mut self.refusals, latency),
-            Outcome::Failed(reason) => self.keep(reason),
+            Outcome::Unreachable(reason) | Outcome::Failed(reason) => self.keep(reason),
             Outcome::HungUp => {}
         }
     }
@@ -79,6 +85,7 @@ impl Tally {
         self.refused += other.refused;
         self.hung_up += other.hung_up;
         self.failed += other.failed;
+        self.unreachable += other.unreachable;
         // A histogram that grows takes all of another one of the same precision.
         let _ = self.latencies.add(&other.latencies);
         let _ = self.refusals.add(&other.refusals);

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shortlist_store::{Assignment, BundleId, ServedCandidate};
 use shortlist_types::{ItemId, ItemIdx, LogSeq, Score};
@@ -199,6 +199,10 @@ impl Degraded {
 pub struct StageTiming {
     /// Which stage.
     pub stage: StageName,
+    /// When it began.
+    pub started: Instant,
     /// Time spent in it.
     pub elapsed: Duration,
+    /// Items that it proposed, if it is a source.
+    pub proposed: Option<usize>,
 }

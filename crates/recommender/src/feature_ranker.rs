@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use pulp::Arch;
 use shortlist_features::{CandidateList, CandidateSignals, FeatureScratch, RequestFeatures, SIMILAR_MAX};
 use shortlist_types::{Budget, ItemIdx, Score, dot};
@@ -28,7 +30,9 @@ impl Ranker for FeatureRanker {
         let Some(ranker) = request.models.and_then(|models| models.ranker.as_ref()) else {
             return Err(StageError::WrongLength { expected: candidates.len(), got: 0 });
         };
+        let started = Instant::now();
         let complete = feature_rows(request, candidates, &[], budget, &mut scratch.features);
+        scratch.features_made = Some((started, Instant::now()));
         if !complete {
             return Err(StageError::Timeout);
         }

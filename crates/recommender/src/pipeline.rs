@@ -9,7 +9,7 @@ use shortlist_features::FeatureState;
 use shortlist_types::{Budget, InvalidInput, ItemIdx, RequestId, Score, Timestamp, Unlimited};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::answer::RecommendedItem;
+use crate::answer::{RecommendedItem, StageTiming};
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
 use crate::rerank::{Arranged, ListPlan, Placed, Reranker};
 use crate::retrieved::Orders;
@@ -162,7 +162,8 @@ impl Pipeline {
             order.truncate(request.k);
             self.early(&retrieved, &order, Degraded::RankerTimeout)
         });
-        let started = Instant::now();
+        let mut started = Instant::now();
+        scratch.features_made = None;
         watch.enter(Some(self.ranker.name()));
         let mut ranked = if watch.skips(self.ranker.name()) {
             retrieved.degraded.push(Degraded::RankerSkipped);
@@ -171,6 +172,12 @@ impl Pipeline {
             self.rank(&mut retrieved, budgets.all, scratch)
         };
         watch.enter(None);
+        if let Some((began, made)) = scratch.features_made {
+            let elapsed = made.duration_since(began);
+            let stage = StageName("features");
+            retrieved.timings.push(StageTiming { stage, started: began, elapsed, proposed: None });
+            started = made;
+        }
         retrieved.timed("ranking", started);
         let started = Instant::now();
         let asks = !request.why_not.is_empty();
@@ -281,7 +288,8 @@ impl Pipeline {
             let started = Instant::now();
             watch.enter(Some(name));
             let proposed = source.propose(&retrieved.context, total, budget, scratch);
-            retrieved.timed(name.0, started);
+            let (elapsed, items) = (started.elapsed(), Some(proposed.items.len()));
+            retrieved.timings.push(StageTiming { stage: name, started, elapsed, proposed: items });
             retrieved.degraded.extend(proposed.degraded);
             proposals.push((name, proposed));
         }

@@ -7,7 +7,9 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::{Assignment, BundleId};
-use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, UserId};
+use shortlist_types::{
+    Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, Unlimited, UserId, UserIdx,
+};
 
 use crate::breakers::Breakers;
 use crate::dial::Dial;
@@ -20,10 +22,14 @@ use crate::search::search;
 use crate::similar::{Similar, similar};
 use crate::watch::Watched;
 use crate::{
-    Answer, Bundle, Deadline, Experiments, Pipeline, Request, Scratch, StageName, SurfaceConfig, Surfaces, VectorQuery,
-    Watch,
+    Answer, Bundle, DEFAULT_SURFACE, Deadline, Experiments, Pipeline, Request, Scratch, StageName, SurfaceConfig,
+    Surfaces, VectorQuery, Watch,
 };
 
+/// Users that a bundle answers before it serves.
+const WARM_USERS: usize = 64;
+/// Items that each gets.
+const K_WARM: usize = 20;
 /// How long a reader stands behind a waiting writer.
 const WRITER_FIRST: Duration = Duration::from_millis(5);
 
@@ -128,6 +134,11 @@ impl Recommender {
         self.pipeline(name).map(Pipeline::config)
     }
 
+    /// The names of all surfaces.
+    pub fn surfaces(&self) -> impl Iterator<Item = &str> {
+        self.pipelines.keys().map(String::as_str)
+    }
+
     fn pipeline(&self, surface: &str) -> Result<&Pipeline, InvalidInput> {
         self.pipelines.get(surface).ok_or_else(|| {
             let known: Vec<&str> = self.pipelines.keys().map(String::as_str).collect();
@@ -139,6 +150,30 @@ impl Recommender {
     pub fn swap(&self, bundle: Option<Arc<Bundle>>) {
         let held = self.snapshot.load().held.clone();
         self.see(Snapshot { bundle, held });
+    }
+
+    /// Answers some users from a bundle that does not serve yet: its pages are mapped and its models in the caches before
+    /// the first request that counts.
+    ///
+    /// **Cost**: that of some 64 recommendations.
+    pub fn warm(&self, bundle: &Bundle, now: Timestamp) {
+        let Ok(pipeline) = self.pipeline(DEFAULT_SURFACE) else { return };
+        let budgets = Budgets { retrieval: &Unlimited, all: &Unlimited };
+        let users = self.read(|state| state.users().len());
+        for number in (0..users).step_by(users.div_ceil(WARM_USERS).max(1)) {
+            self.with_scratch(|scratch| {
+                let state = self.guard();
+                let user_id = u32::try_from(number).ok().and_then(|number| state.user_id(UserIdx(number)));
+                let Some(user_id) = user_id else { return };
+                let request = Request::of(user_id.clone(), K_WARM);
+                let models = Some(&bundle.models);
+                let answer =
+                    pipeline.recommend_watched(&state, models, &request, now, budgets, &Watch::default(), scratch);
+                if let Err(error) = answer {
+                    tracing::warn!(%error, "a bundle could not be warmed");
+                }
+            });
+        }
     }
 
     /// Keeps a bundle at hand for the variants that serve from it.

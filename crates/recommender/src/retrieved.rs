@@ -218,6 +218,7 @@ impl Retrieved<'_> {
     }
 
     pub(crate) fn timed(&mut self, stage: &'static str, started: Instant) {
-        self.timings.push(StageTiming { stage: StageName(stage), elapsed: started.elapsed() });
+        let elapsed = started.elapsed();
+        self.timings.push(StageTiming { stage: StageName(stage), started, elapsed, proposed: None });
     }
 }

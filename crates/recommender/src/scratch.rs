@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use shortlist_embedding::TasteScratch;
 use shortlist_features::FeatureScratch;
 use shortlist_ranking::ScoringScratch;
@@ -20,6 +22,8 @@ pub struct Scratch {
     pub(crate) outcomes: Vec<f32>,
     /// One raw score per candidate.
     pub(crate) scores: Vec<f32>,
+    /// When the ranker's features began, and when they were there.
+    pub(crate) features_made: Option<(Instant, Instant)>,
 }
 
 impl Scratch {

@@ -41,8 +41,8 @@ pub use clock::Clock;
 pub use config::StoreConfig;
 pub use error::{BundleDamage, RecordDamage, StoreError};
 pub use log::{
-    AppendCount, Appended, Apply, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport, LogWriter,
-    Pin, Retention, Salvaged,
+    AppendCount, Appended, Apply, Commit, DatabaseBytes, Done, Erasure, LogAppender, LogHead, LogReader, LogReport,
+    LogWriter, OnCommit, Pin, Retention, Salvaged,
 };
 pub use served::{
     Assignment, Exposed, Exposure, ServedCandidate, ServedLog, ServedReader, ServedRecent, ServedRequest,

@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use super::RestState;
 use crate::Service;
 use crate::api::{Alive, Readiness};
-use crate::metric::BUNDLE_INFO;
+use crate::metric;
 
 /// The text format of Prometheus.
 pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -36,12 +36,8 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, 
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(state): State<RestState>) -> Response {
     let Readiness { bundle, .. } = state.service.readiness();
-    let mut text = state.metrics.render();
-    let help = "The bundle of models that serves.";
-    let info =
-        format!("# HELP {BUNDLE_INFO} {help}\n# TYPE {BUNDLE_INFO} gauge\n{BUNDLE_INFO}{{bundle=\"{bundle}\"}} 1\n");
-    text.push_str(&info);
-    ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()
+    let page = metric::page(&state.metrics, &bundle, state.service.bundle_age_seconds());
+    ([(CONTENT_TYPE, METRICS_TYPE)], page).into_response()
 }
 
 /// This description

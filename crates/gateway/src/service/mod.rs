@@ -6,12 +6,13 @@
 mod catalog;
 mod erasure;
 mod lists;
+mod observed;
 mod questions;
 mod rows;
 mod writes;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::counter;
 use shortlist_recommender::{DurableState, Recommender};
@@ -27,8 +28,10 @@ use crate::metric::SHED;
 use crate::priority::Priority;
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
+use crate::trace::{self, Traces};
 use crate::workers::Workers;
-use crate::{GatewayConfig, GatewayError};
+use crate::{GatewayConfig, GatewayError, TelemetryConfig};
+use observed::{BundleAge, SurfaceNames};
 
 pub(crate) use rows::{Row, Rows};
 
@@ -52,6 +55,9 @@ pub struct Service {
     event_types: Arc<EventTypes>,
     /// What the state was made by.
     state_schema: Arc<str>,
+    /// What is counted by surface.
+    surfaces: SurfaceNames,
+    bundle_age: BundleAge,
     places: Arc<Semaphore>,
     places_max: usize,
     /// Of these, how many may be taken when a request of low priority comes.
@@ -62,6 +68,7 @@ pub struct Service {
     erasures: Arc<Semaphore>,
     /// Looks now and then whether the neighbour search finds what there is.
     probe: Option<Arc<RecallProbe>>,
+    traces: Traces,
     default_timeout: Duration,
     /// Longest expected wait for a thread that a request is admitted to, by its priority.
     wait_max: Duration,
@@ -77,10 +84,13 @@ impl Service {
     /// # Errors
     /// The system gives no threads.
     pub fn new(parts: Parts, config: &GatewayConfig) -> Result<Self, GatewayError> {
+        observed::count_commits(&parts.writer);
         let event_types = Arc::new(parts.recommender.read(|state| state.event_types().clone()));
         Ok(Self {
             state_schema: parts.state.schema().into(),
             probe: RecallProbe::start(Arc::clone(&parts.recommender), config.recall_probe_every)?.map(Arc::new),
+            surfaces: SurfaceNames::of(&parts.recommender),
+            bundle_age: BundleAge::default(),
             parts,
             event_types,
             places: Arc::new(Semaphore::new(config.concurrency_max)),
@@ -89,12 +99,24 @@ impl Service {
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
+            traces: Traces::default(),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
             low_wait_max: config.default_timeout().mul_f64(LOW_WAIT_SHARE_MAX),
             shutdown_delay: config.shutdown_delay(),
             leaving: watch::Sender::new(false),
         })
+    }
+
+    /// The same service, which traces what `config` says.
+    #[must_use]
+    pub fn with_telemetry(self, config: &TelemetryConfig) -> Self {
+        Self { traces: Traces::new(config), ..self }
+    }
+
+    /// Which requests are traced.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Whether traffic should come here, and why not.
@@ -145,6 +167,22 @@ impl Service {
     /// Where everything lasts.
     pub(crate) fn store(&self) -> &Store {
         self.parts.state.store()
+    }
+
+    /// Records that wait for the log.
+    pub(crate) fn log_waiting(&self) -> usize {
+        self.parts.writer.waiting()
+    }
+
+    /// Requests and exposures that wait for the served log.
+    pub(crate) fn served_waiting(&self) -> usize {
+        self.parts.served.as_ref().map_or(0, |served| served.waiting())
+    }
+
+    /// Seconds since the bundle that serves was first published.
+    pub(crate) fn bundle_age_seconds(&self) -> Option<f64> {
+        let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone())?;
+        self.bundle_age.seconds(&bundle, &self.store().registry(), Received::new().now)
     }
 
     fn log_seq(&self) -> u64 {
@@ -200,7 +238,16 @@ impl Service {
         patience: Patience,
         work: impl FnOnce(Call) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        patience.wait(self.workers.run(call.priority, move || work(call)).answer()).await?
+        let (trace, handed_over) = (trace::current(), Instant::now());
+        let traced = move |call: Call| {
+            let Some(trace) = trace else { return work(call) };
+            let began = Instant::now();
+            let outcome = work(call);
+            trace.part("queue", handed_over, began.duration_since(handed_over), Vec::new());
+            trace.part("work", began, began.elapsed(), Vec::new());
+            outcome
+        };
+        patience.wait(self.workers.run(call.priority, move || traced(call)).answer()).await?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as

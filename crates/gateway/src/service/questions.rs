@@ -1,19 +1,21 @@
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use metrics::{counter, histogram};
+use metrics::counter;
 use shortlist_recommender::{Answer, DEFAULT_SURFACE, Request, Served, Watch};
 use shortlist_store::{Exposure, ServedLog};
 use shortlist_types::{ItemId, RequestId, Timestamp, UserId};
 
 use super::Service;
+use super::observed::{SurfaceName, count_degraded};
 use crate::api::{
     RankRequest, RecommendRequest, RecommendResponse, SearchRequest, SimilarRequest, SimilarResponse, k_of,
 };
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
-use crate::metric::{DEGRADED, HUNG_UP, LEFT_BEHIND, STAGE_SECONDS};
+use crate::metric::{HUNG_UP, LEFT_BEHIND};
 use crate::priority::Priority;
+use crate::trace;
 use crate::workers::Place;
 
 impl Service {
@@ -21,15 +23,34 @@ impl Service {
     ///
     /// What a stage that does not come back leaves is answered at the deadline.
     pub(crate) async fn recommend(&self, call: Call, request: RecommendRequest) -> Result<RecommendResponse, ApiError> {
+        let name = request.surface.as_deref().unwrap_or(DEFAULT_SURFACE);
+        let config = self.parts.recommender.surface(name)?;
+        let default = config.deadline_ms.map_or(self.default_timeout, Duration::from_millis);
+        let surface = self.surfaces.find(name);
+        let received = call.received;
+        let outcome = self.recommend_on(surface.clone(), call, request, default).await;
+        surface.count(&outcome, received.at.elapsed());
+        if let Some(trace) = trace::current() {
+            surface.tell(&trace, &outcome);
+        }
+        outcome
+    }
+
+    async fn recommend_on(
+        &self,
+        surface: SurfaceName,
+        call: Call,
+        request: RecommendRequest,
+        default: Duration,
+    ) -> Result<RecommendResponse, ApiError> {
         let recommender = Arc::clone(&self.parts.recommender);
-        let surface = recommender.surface(request.surface.as_deref().unwrap_or(DEFAULT_SURFACE))?;
-        let default = surface.deadline_ms.map_or(self.default_timeout, Duration::from_millis);
         let patience = call.patience(request.deadline_ms.as_ref(), default)?;
         let served = self.parts.served.clone();
         let is_kept = served.as_ref().is_some_and(|served| served.wants(call.received.random()));
         let probe = self.probe.clone().filter(|probe| probe.wants(call.received.random()));
         let state_schema = Arc::clone(&self.state_schema);
         let (received, user_id) = (call.received, request.user_id.clone());
+        let (trace, handed_over) = (trace::current(), Instant::now());
         let watched: Arc<OnceLock<Watch>> = Arc::default();
         let watching = Arc::clone(&watched);
         let priority = call.priority;
@@ -51,8 +72,11 @@ impl Service {
                 let kept = Served { request_id: &request_id, now: received.now, erasures: served.erasures() };
                 kept.row(request, &state_schema, &mut answer).into_iter().for_each(|row| served.keep(row));
             }
-            for timing in &answer.timings {
-                histogram!(STAGE_SECONDS, "stage" => timing.stage.0).record(timing.elapsed);
+            surface.count_stages(queue, &answer);
+            if let Some(trace) = &trace {
+                let began = received.at + queue;
+                trace.part("queue", handed_over, began.saturating_duration_since(handed_over), Vec::new());
+                trace.stages(&answer.timings);
             }
             Ok(RecommendResponse::new(request_id.to_string(), &answer, queue, received.at.elapsed()))
         });
@@ -73,7 +97,6 @@ impl Service {
                 RecommendResponse::new(name, &answer, Duration::ZERO, total)
             }
         };
-        tell_degraded(&response.degraded);
         Ok(response)
     }
 
@@ -89,6 +112,10 @@ impl Service {
         if let Some(stage) = stage {
             counter!(LEFT_BEHIND, "stage" => stage.0).increment(1);
             self.parts.recommender.left_behind(stage);
+        }
+        if let Some(trace) = trace::current() {
+            trace.tell("shortlist.left_behind", stage.map_or("queue", |stage| stage.0));
+            trace.stages(so_far.as_ref().map_or(&[], |answer| &answer.timings));
         }
         so_far.ok_or_else(|| patience.too_late())
     }
@@ -110,7 +137,7 @@ impl Service {
             Ok(SimilarResponse::new(request_id, &found, queue, received.at.elapsed()))
         };
         let response = self.work(call, patience, work).await?;
-        tell_degraded(&response.degraded);
+        count_degraded(&response.degraded, None);
         Ok(response)
     }
 
@@ -128,7 +155,7 @@ impl Service {
             Ok(SimilarResponse::new(request_id, &similar, queue, received.at.elapsed()))
         };
         let response = self.work(call, patience, work).await?;
-        tell_degraded(&response.degraded);
+        count_degraded(&response.degraded, None);
         Ok(response)
     }
 }
@@ -154,17 +181,6 @@ impl Drop for Leaving<'_> {
         counter!(HUNG_UP).increment(1);
         if let Some(watch) = self.watched.get() {
             watch.leave();
-        }
-    }
-}
-
-fn tell_degraded(reasons: &[&'static str]) {
-    for &reason in reasons {
-        counter!(DEGRADED, "reason" => reason).increment(1);
-        match reason {
-            // States of the service or of an item, not events: a line per answer would tell nothing new.
-            "no_bundle" | "item_not_in_bundle" => tracing::debug!(reason, "the answer is degraded"),
-            _ => tracing::warn!(reason, "the answer is degraded"),
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use metrics::counter;
 use shortlist_store::Appended;
@@ -13,6 +14,7 @@ use crate::call::Call;
 use crate::limits::WRITE_TIMEOUT;
 use crate::metric::EVENTS;
 use crate::received::Received;
+use crate::trace;
 
 impl Service {
     /// Appends events, all or none unless the rows say otherwise, and answers when they are on disk and applied.
@@ -60,7 +62,12 @@ impl Service {
             Ok((outcome, refused))
         };
         let (outcome, refused) = self.work(call, patience, submit).await?;
-        let appended = patience.wait(outcome).await??;
+        let submitted = Instant::now();
+        let appended = patience.wait(outcome).await;
+        if let Some(trace) = trace::current() {
+            trace.part("log_commit", submitted, submitted.elapsed(), Vec::new());
+        }
+        let appended = appended??;
         let mut response = IngestResponse { refused, ..IngestResponse::default() };
         for one in appended {
             match one {

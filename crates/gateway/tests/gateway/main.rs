@@ -11,6 +11,7 @@ mod events;
 mod grpc;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod openapi;
 mod operations;
 mod overload;

@@ -5,6 +5,7 @@
 
 mod appender;
 pub(crate) mod chain;
+mod commit;
 pub(crate) mod encoded_record;
 mod erase;
 pub(crate) mod event_hash;
@@ -21,6 +22,7 @@ mod writer;
 
 pub use appender::{AppendCount, Appended, LogAppender};
 pub use chain::LogHead;
+pub use commit::{Commit, OnCommit};
 pub use erase::Erasure;
 pub use pin::Pin;
 pub use reader::LogReader;

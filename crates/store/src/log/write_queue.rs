@@ -126,6 +126,11 @@ impl WriteQueue {
         take_up_to(&mut state, usize::MAX)
     }
 
+    /// Records that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().records
+    }
+
     pub(crate) fn stopped(&self) -> Option<Arc<StoreError>> {
         self.state.lock().stopped.clone()
     }

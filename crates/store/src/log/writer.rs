@@ -3,9 +3,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use shortlist_types::{LogRecord, LogSeq};
 
+use crate::log::commit::{Commit, CommitListener, OnCommit};
 use crate::log::encoded_record::EncodedRecord;
 use crate::log::space::SpaceGate;
 use crate::log::wal_mover::WalMover;
@@ -20,6 +22,7 @@ pub type Apply = Box<dyn FnMut(&[(LogSeq, LogRecord)]) + Send>;
 pub struct LogWriter {
     queue: Arc<WriteQueue>,
     space: Arc<SpaceGate>,
+    commits: Arc<CommitListener>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,9 +36,13 @@ impl LogWriter {
         let queue = Arc::new(WriteQueue::new(queue_max));
         let space = Arc::new(SpaceGate::new(appender.dir().to_owned()));
         let mover = appender.start_wal_mover()?;
-        let mut life = Life { appender, mover, queue: Arc::clone(&queue), space: Arc::clone(&space), apply };
+        let commits = Arc::new(CommitListener::default());
+        let (queue_of_life, space_of_life, commits_of_life) =
+            (Arc::clone(&queue), Arc::clone(&space), Arc::clone(&commits));
+        let mut life =
+            Life { appender, mover, queue: queue_of_life, space: space_of_life, commits: commits_of_life, apply };
         let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || life.run())?;
-        Ok(Self { queue, space, thread: Some(thread) })
+        Ok(Self { queue, space, commits, thread: Some(thread) })
     }
 
     /// Hands records over and returns at once; encoding them is the caller's work, so that it
@@ -71,6 +78,16 @@ impl LogWriter {
             Some(cause) => StoreError::LogStopped { cause },
             None => StoreError::WriterPanicked,
         })?
+    }
+
+    /// Lets somebody hear of each transaction from now on: the first who asks.
+    pub fn on_commit(&self, on_commit: OnCommit) {
+        self.commits.set(on_commit);
+    }
+
+    /// Records that wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
     }
 
     /// Whether records are refused until there is space again.
@@ -114,6 +131,7 @@ struct Life {
     appender: LogAppender,
     queue: Arc<WriteQueue>,
     space: Arc<SpaceGate>,
+    commits: Arc<CommitListener>,
     apply: Apply,
 }
 
@@ -148,8 +166,13 @@ impl Life {
 
     /// Commits, applies and answers one group; an error is what stops the writer.
     fn write(&mut self, group: Vec<Submission>) -> Result<(), Arc<StoreError>> {
+        let started = Instant::now();
         match self.appender.append_encoded(&mut group.iter().flat_map(|one| &one.encoded)) {
-            Ok(appended) => self.acknowledge(group, appended),
+            Ok(appended) => {
+                let records = appended.iter().filter(|one| matches!(one, Appended::New(_))).count();
+                self.commits.tell(Commit { records, elapsed: started.elapsed() });
+                self.acknowledge(group, appended)
+            }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, submissions = group.len(), "a group of submissions was refused");
                 let is_full = matches!(error, StoreError::DiskFull);
@@ -273,6 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn each_transaction_is_told_before_its_callers_hear_of_it() {
+        let (_dir, store) = store();
+        let writer = LogWriter::start(store.lock_log().unwrap(), 100, Box::new(|_| ())).unwrap();
+        let (told, commits) = mpsc::channel();
+        writer.on_commit(Box::new(move |commit| told.send(commit).unwrap()));
+        writer.on_commit(Box::new(|_| panic!("the first who asks is told")));
+        // The last one is sent twice: a transaction that adds nothing is one, too.
+        for (records, new) in [(vec![event(1), event(2)], 2), (vec![named_event(3)], 1), (vec![named_event(3)], 0)] {
+            submit(&writer, records).recv_timeout(SOON).unwrap().unwrap();
+            let commit = commits.try_recv().unwrap();
+            assert_eq!(commit.records, new);
+            assert!(commit.elapsed > Duration::ZERO && commit.elapsed < SOON);
+        }
+        assert_eq!(writer.waiting(), 0);
+        writer.close().unwrap();
+    }
+
+    #[test]
     fn a_full_queue_is_busy_and_close_drains_what_was_taken() {
         let (_dir, store) = store();
         let (release, gate) = mpsc::channel::<()>();
@@ -287,6 +328,7 @@ mod tests {
         let first = submit(&writer, vec![event(1)]);
         has_entered.recv_timeout(SOON).unwrap();
         let waiting = [submit(&writer, vec![event(2), event(3)]), submit(&writer, vec![event(4)])];
+        assert_eq!(writer.waiting(), 3);
         let refused = writer.submit(vec![event(5)], Box::new(|_| panic!("never called")));
         assert!(matches!(refused, Err(StoreError::Busy { waiting: 3, limit: 3 })));
         release.send(()).unwrap();

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -18,6 +18,7 @@ const ROOM_SHARE: i64 = 16;
 pub struct ServedLog {
     queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
+    waiting: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
     erasures: u64,
     share: f64,
@@ -39,12 +40,13 @@ impl ServedLog {
         let erasures = store.erasures()?;
         let connection = create(store.dir())?;
         let (queue, work) = sync_channel(SERVED_QUEUE_MAX);
-        let dropped = Arc::new(AtomicU64::new(0));
+        let (dropped, waiting): (Arc<AtomicU64>, Arc<AtomicUsize>) = Default::default();
         let exposed: i64 = connection.query_row("SELECT count(*) FROM exposed", [], |row| row.get(0))?;
         let (bytes_max, exposed) = (config.served_bytes_max, exposed.cast_unsigned());
-        let mut life = Life { connection, bytes_max, exposed, dropped: Arc::clone(&dropped) };
+        let (theirs, taken) = (Arc::clone(&dropped), Arc::clone(&waiting));
+        let mut life = Life { connection, bytes_max, exposed, waiting: taken, dropped: theirs };
         let thread = thread::Builder::new().name("served-log".to_owned()).spawn(move || life.run(&work))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), dropped, erasures, share: config.served_share })
+        Ok(Self { queue: Some(queue), thread: Some(thread), waiting, dropped, erasures, share: config.served_share })
     }
 
     /// Users that had been erased when this began, as [`ServedRequest::erasures`] says it.
@@ -68,13 +70,21 @@ impl ServedLog {
     }
 
     fn send(&self, work: Work) {
+        // Before it is sent: the thread may take it at once.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = self.queue.as_ref().map(|queue| queue.try_send(work));
         if !matches!(sent, Some(Ok(()))) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         if matches!(sent, Some(Err(TrySendError::Disconnected(_)))) {
             tracing::error!("the thread of the served log is gone; requests are not kept until a restart");
         }
+    }
+
+    /// Requests and exposures that wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Requests and exposures that were to be kept and were not: the queue was full, or the disk.
@@ -109,6 +119,7 @@ struct Life {
     bytes_max: u64,
     /// Users and variants that are kept, at most: who is erased meanwhile is counted until the next start.
     exposed: u64,
+    waiting: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -123,10 +134,12 @@ impl Life {
                     Work::Flush(flushed) => flushes.push(flushed),
                 }
             }
-            if let Err(error) = self.write(&requests, &exposures) {
-                let lost = requests.len() + exposures.len();
-                self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
-                tracing::warn!(%error, lost, "requests and exposures were not kept in the served log");
+            let taken = requests.len() + exposures.len();
+            let written = self.write(&requests, &exposures);
+            self.waiting.fetch_sub(taken, Ordering::Relaxed);
+            if let Err(error) = written {
+                self.dropped.fetch_add(taken as u64, Ordering::Relaxed);
+                tracing::warn!(%error, lost = taken, "requests and exposures were not kept in the served log");
             }
             drop(flushes);
         }

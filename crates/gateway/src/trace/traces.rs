@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http::HeaderMap;
+use metrics::counter;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use super::export::{Export, SpanQueue};
+use super::{RequestTrace, TelemetryConfig};
+use crate::GatewayError;
+use crate::metric::TRACES_LIMITED;
+use crate::received::Received;
+
+/// Methods that are traced only if their caller wants it: what probes and scrapes ask every few seconds.
+const NOT_DRAWN: [&str; 2] = ["operations", "health"];
+
+/// Which requests are traced, and where their spans go.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Traces(Option<Arc<On>>);
+
+#[derive(Debug)]
+struct On {
+    config: TelemetryConfig,
+    limiter: DefaultDirectRateLimiter,
+    queue: SpanQueue,
+    scope: InstrumentationScope,
+}
+
+impl Traces {
+    /// As the configuration says.
+    pub(crate) fn new(config: &TelemetryConfig) -> Self {
+        let Some(per_second) = std::num::NonZeroU32::new(config.traces_per_second) else { return Self(None) };
+        let scope = InstrumentationScope::builder("shortlist").with_version(env!("CARGO_PKG_VERSION")).build();
+        Self(config.otlp_endpoint.is_some().then(|| {
+            Arc::new(On {
+                config: config.clone(),
+                limiter: RateLimiter::direct(Quota::per_second(per_second)),
+                queue: SpanQueue::default(),
+                scope,
+            })
+        }))
+    }
+
+    /// Begins to send, if there is where to. To be called in the runtime of the server, once.
+    ///
+    /// # Errors
+    /// The collector's address cannot be used.
+    pub(crate) fn start_export(&self) -> Result<Option<Export>, GatewayError> {
+        self.0.as_ref().map(|on| Export::start(&on.config, &on.queue)).transpose()
+    }
+
+    /// The trace of a request that came with these headers, if it is one of those that are traced: its caller traces it,
+    /// or it is drawn, and there were not too many this second.
+    pub(crate) fn begin(&self, method: &str, headers: &HeaderMap, received: &Received) -> Option<Arc<RequestTrace>> {
+        let on = self.0.as_ref()?;
+        let parent = parent_of(headers);
+        let is_wanted = parent.as_ref().map_or_else(
+            || !NOT_DRAWN.contains(&method) && rand::random_bool(on.config.sample),
+            SpanContext::is_sampled,
+        );
+        if !is_wanted {
+            return None;
+        }
+        if on.limiter.check().is_err() {
+            counter!(TRACES_LIMITED).increment(1);
+            return None;
+        }
+        Some(Arc::new(RequestTrace::begin(received, parent)))
+    }
+
+    /// Hands the spans of a request over that is answered.
+    pub(crate) fn end(&self, trace: &RequestTrace, method: &'static str, status: Status) {
+        if let Some(on) = &self.0 {
+            on.queue.send(trace.end(&on.scope, method, status));
+        }
+    }
+}
+
+/// What W3C's `traceparent` and `tracestate` say; gRPC's metadata are headers, too.
+fn parent_of(headers: &HeaderMap) -> Option<SpanContext> {
+    let context = TraceContextPropagator::new().extract(&Headers(headers));
+    context.has_active_span().then(|| context.span().span_context().clone())
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}

@@ -1,0 +1,127 @@
+//! O10: an hour of questions and events over both protocols, with a swap every five minutes. Memory, open files and times
+//! stay what they were. `SHORTLIST_SOAK_SVG` names a file for the picture.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use shortlist_load::{Asks, Kind, Load, Manners, Schedule, Traffic};
+use shortlist_store::{BundleId, Store};
+
+use super::driven::{Driven, WARM_UP};
+use super::h1_swaps::{swap, with_three_bundles};
+use super::soak_picture::{Course, soak_svg};
+use super::{Form, SEED};
+use crate::world::{K, Size};
+
+/// What is asked, in shares of the capacity.
+const LOADS: [(Kind, f64); 4] =
+    [(Kind::RestRecommend, 0.225), (Kind::GrpcRecommend, 0.225), (Kind::RestEvent, 0.025), (Kind::GrpcEvent, 0.025)];
+/// What the last quarter may have over the second one: the first fills caches and makes the first checkpoint.
+const GROWTH_MAX: f64 = 1.05;
+const FILES_MORE: f64 = 8.0;
+/// The machine has other work, too.
+const TIMES_MAX: f64 = 1.25;
+
+pub fn check(form: Form) -> String {
+    let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
+    let (seconds, swap_every, look_every) = form.pick((8, 3, 0.2), (3_600, 300, 5.0));
+    let driven = Driven::over(form, size, "", with_three_bundles);
+    let capacity = driven.capacity();
+    driven.rest(Duration::from_secs(5));
+    let store = Store::open(driven.folder.path()).unwrap();
+    let ids: Vec<BundleId> = store.registry().list().unwrap().into_iter().map(|bundle| bundle.id).collect();
+
+    let users = (size.users, size.items);
+    let rates = LOADS.map(|(kind, share)| (kind, share * capacity));
+    let schedule = Schedule::new(&rates, Duration::from_secs(seconds), users, SEED).unwrap();
+    let (target, asks) = (driven.server.address.into(), Asks::full_lists(K));
+    let traffic = Traffic { target, schedule, warm_up: WARM_UP, manners: Manners::default(), asks };
+    let (over, swaps, looks) = (AtomicBool::new(false), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let started = Instant::now();
+    let load = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            every(swap_every as f64, &over, |number| {
+                let at = started.elapsed().as_secs_f64();
+                swap(&driven.server, &store, &ids[[1, 2, 0][number % 3]]);
+                swaps.lock().unwrap().push(at);
+            });
+        });
+        scope.spawn(|| {
+            every(look_every, &over, |_| {
+                let memory = driven.server.memory_mib().unwrap_or_default() as f64;
+                let files = driven.server.open_files().unwrap_or_default() as f64;
+                looks.lock().unwrap().push((started.elapsed().as_secs_f64(), memory, files));
+            });
+        });
+        let load = driven.driver.run(&traffic, &mut |_| ()).unwrap();
+        over.store(true, Ordering::Relaxed);
+        load
+    });
+    let (swaps, looks) = (swaps.into_inner().unwrap(), looks.into_inner().unwrap());
+    let whole = load.whole();
+    assert_eq!((whole.failed, whole.refused), (0, 0), "{:?}", whole.failures);
+
+    let memory: Course = looks.iter().map(|(at, memory, _)| (*at, *memory)).collect();
+    let files: Course = looks.iter().map(|(at, _, files)| (*at, *files)).collect();
+    let times = times(&load);
+    if let Some(file) = std::env::var_os("SHORTLIST_SOAK_SVG") {
+        let title = format!("{} answers in {} min, {} swaps", whole.answered(), seconds / 60, swaps.len());
+        let panels = [("memory, MiB", &memory), ("open files and sockets", &files), ("p99, ms", &times)];
+        std::fs::write(file, soak_svg(&title, &panels, &swaps)).unwrap();
+    }
+    let [memory, files, times] = [memory, files, times].map(|course| quarters(&course, seconds as f64));
+    let shown = format!(
+        "C = {capacity:.0}/s, half of it for {} min: {} answered, {} degraded, 0 refused, 0 failed, {} swaps; second and last quarter: memory \
+         {:.0} and {:.0} MiB, open files {:.0} and {:.0}, p99 {:.1} and {:.1} ms",
+        seconds / 60,
+        whole.answered(),
+        whole.degraded,
+        swaps.len(),
+        memory.0,
+        memory.1,
+        files.0,
+        files.1,
+        times.0,
+        times.1,
+    );
+    assert!(swaps.len() as u64 >= seconds / swap_every - 1, "too few swaps: {shown}");
+    if form == Form::Full {
+        assert!(memory.1 <= GROWTH_MAX * memory.0, "memory: {shown}");
+        assert!(files.1 <= files.0 + FILES_MORE, "open files: {shown}");
+        assert!(times.1 <= TIMES_MAX * times.0, "times: {shown}");
+    }
+    shown
+}
+
+/// Does this every so many seconds until it is over.
+fn every(seconds: f64, over: &AtomicBool, mut work: impl FnMut(usize)) {
+    let started = Instant::now();
+    for number in 0.. {
+        let next = started + Duration::from_secs_f64(seconds * (number + 1) as f64);
+        while Instant::now() < next {
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        work(number);
+    }
+}
+
+/// The 99th percentile, part by part.
+fn times(load: &Load) -> Course {
+    let answered = load.slices.iter().filter(|slice| slice.tally.answered() > 0);
+    answered.map(|slice| (slice.end.as_secs_f64(), slice.tally.percentile_ms(99.0))).collect()
+}
+
+/// The medians of the second quarter and of the last.
+fn quarters(course: &[(f64, f64)], seconds: f64) -> (f64, f64) {
+    let median = |from: f64, until: f64| {
+        let within = course.iter().filter(|(at, _)| (from * seconds..until * seconds).contains(at));
+        let mut values: Vec<f64> = within.map(|(_, value)| *value).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or_default()
+    };
+    (median(0.25, 0.5), median(0.75, 1.1))
+}
