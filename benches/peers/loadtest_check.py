@@ -24,8 +24,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BINARY = HERE.parent.parent / "target/release/shortlist"
-# So many connections that few of them wait for an answer at any moment.
-CROWD = 200
+# So long one of the crowd waits in the mean: long beside an answer, and short beside the time after which a server
+# closes a connection that says nothing.
+WAIT_SECONDS = 0.5
 PERCENTILES = ["p50_ms", "p90_ms", "p99_ms"]
 
 
@@ -45,16 +46,18 @@ def wait_until_ready(address):
 
 
 def loadtest(args, address, rate, seed):
-    command = [BINARY, "loadtest", "--target", f"http://{address}", "--rate", rate, "--duration", args.seconds + 1]
+    command = [args.binary, "loadtest", "--target", f"http://{address}", "--rate", rate, "--duration", args.seconds + 1]
     command += ["--warm-up", 1, "--users", args.users, "--seed", seed, "--json"]
     told = json.loads(subprocess.run(pinned(0, command), check=True, capture_output=True, text=True).stdout)
     return {**told, "rate": told["answered_per_second"]}
 
 
 def wrk(args, address, rate, seed):
-    # A member of the crowd asks once in its wait and the answer's time, which is short beside it.
-    wait_ms = CROWD / rate * 1e3
-    command = ["wrk", "-t", 1, "-c", CROWD, "-d", f"{args.seconds}s", "-s", HERE / "loadtest_check.lua"]
+    crowd = max(8, round(rate * WAIT_SECONDS))
+    wait_ms = crowd / rate * 1e3
+    # It takes a wait for an answer that does not come, unless it is patient.
+    command = ["wrk", "-t", 1, "-c", crowd, "-d", f"{args.seconds}s", "--timeout", "60s"]
+    command += ["-s", HERE / "loadtest_check.lua"]
     command += [f"http://{address}", "--", wait_ms, args.users, seed]
     out = subprocess.run(pinned(0, command), check=True, capture_output=True, text=True).stdout
     told = json.loads(out.splitlines()[-1])
@@ -94,14 +97,15 @@ def main():
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--users", type=int, default=400)
     parser.add_argument("--address", help="a server that runs")
+    parser.add_argument("--binary", type=Path, default=BINARY)
     args = parser.parse_args()
     if args.address:
         return compare(args, args.address)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        subprocess.run([BINARY, "quickstart", "--store", store, "--exit"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([args.binary, "quickstart", "--store", store, "--exit"], check=True, stdout=subprocess.DEVNULL)
         address = "127.0.0.1:18089"
-        command = [BINARY, "serve", "--store", store, "--listen", address]
+        command = [args.binary, "serve", "--store", store, "--listen", address]
         server = subprocess.Popen(pinned(1, command), stdout=subprocess.DEVNULL, env={**os.environ, "SHORTLIST_LOG": "error"})
         try:
             wait_until_ready(address)

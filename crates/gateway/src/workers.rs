@@ -281,15 +281,11 @@ mod tests {
     #[test]
     fn high_priority_goes_first_and_sees_nothing_of_what_is_low() {
         let workers = Workers::start(1).unwrap();
-        workers
-            .run(Priority::High, || {
-                std::thread::sleep(Duration::from_millis(2));
-                Ok(())
-            })
-            .answer()
-            .blocking_recv()
-            .unwrap()
-            .unwrap();
+        let slow = workers.run(Priority::High, || {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        });
+        slow.answer().blocking_recv().unwrap().unwrap();
         let (_, release) = stuck(&workers);
         let (ran, order) = mpsc::channel();
         let note = |priority| {
