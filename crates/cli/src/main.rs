@@ -51,7 +51,7 @@ fn start_logging(args: &Args) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if std::env::var("SHORTLIST_LOG_FORMAT").is_ok_and(|format| format == "json") {
+    if output::logs_are_json() {
         logs.json().init();
     } else {
         logs.with_target(false).init();

@@ -22,6 +22,11 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether whoever reads the log is a program.
+pub(crate) fn logs_are_json() -> bool {
+    std::env::var("SHORTLIST_LOG_FORMAT").is_ok_and(|format| format == "json")
+}
+
 /// Tells something beside the answer.
 pub(crate) fn note(text: &str) {
     eprintln!("{text}");

@@ -3,6 +3,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use shortlist_training::Progress;
 
+use crate::output;
+
 /// Draws progress on stderr; where stderr is no terminal, one line per finished stage.
 #[derive(Debug, Default)]
 pub(crate) struct ProgressBars {
@@ -34,7 +36,12 @@ impl Progress for ProgressBars {
         if let Some(bar) = self.bar.take() {
             let seconds = bar.elapsed().as_secs_f64();
             bar.finish_and_clear();
-            crate::output::note(&format!("{:30} {seconds:>7.1} s   {outcome}", self.stage));
+            if output::logs_are_json() {
+                // Who reads the log by program finds nothing else in it.
+                tracing::info!(stage = self.stage, seconds, outcome, "a stage is done");
+            } else {
+                output::note(&format!("{:30} {seconds:>7.1} s   {outcome}", self.stage));
+            }
         }
     }
 }
