@@ -1,24 +1,25 @@
+mod ranking;
 mod replayed;
+mod retrieval;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use foldhash::fast::FixedState;
 use shortlist_features::FeatureState;
-use shortlist_types::{Budget, InvalidInput, ItemIdx, RequestId, Score, Timestamp, Unlimited};
+use shortlist_types::{Budget, InvalidInput, ItemIdx, RequestId, Score, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::ranking::retrieval_order;
+pub(crate) use self::retrieval::Neighbours;
 use crate::answer::{RecommendedItem, StageTiming};
 use crate::filters::{Asked, Excluded, Safety, Seen, Standing, Unavailable};
 use crate::rerank::{Arranged, ListPlan, Placed, Reranker};
 use crate::retrieved::Orders;
-use crate::sources::{Ann, Fresh, Given, ItemToItem, PINNED, Pinned, Popular, Proposed, Trending, TrendingAlike};
-use crate::surface::{ValueModel, portion};
+use crate::sources::{Ann, Fresh, Given, ItemToItem, Pinned, Popular, Trending, TrendingAlike};
+use crate::surface::ValueModel;
 use crate::{
-    Answer, Candidate, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, RankBy, Ranked, Ranker,
-    RecommendError, Request, RequestContext, Retrieved, ScoreKind, Scratch, Source, SourceConfig, SourceKind,
-    StageName, SurfaceConfig, WANTED, Watch,
+    Answer, Degraded, Expression, FeatureRanker, Filter, FilterConfig, Models, Ranked, Ranker, RecommendError, Request,
+    RequestContext, Retrieved, Scratch, Source, SourceConfig, SourceKind, StageName, SurfaceConfig, Watch,
 };
 
 /// The stages of a recommendation and the one way through them.
@@ -30,14 +31,6 @@ pub struct Pipeline {
     filters: Vec<Box<dyn Filter>>,
     ranker: Box<dyn Ranker>,
     reranker: Option<Arc<Reranker>>,
-}
-
-/// What a neighbour search looked for, and what it found.
-pub(crate) struct Neighbours {
-    pub(crate) query: Vec<f32>,
-    pub(crate) found: Vec<ItemIdx>,
-    /// Items that it looked for.
-    pub(crate) quota: usize,
 }
 
 /// What a request's stages may use.
@@ -233,75 +226,6 @@ impl Pipeline {
         Answer { items, degraded, log_seq, timings: retrieved.timings.clone(), ..Answer::default() }
     }
 
-    /// The first stage: the user's vector, the sources, and their merge.
-    ///
-    /// # Errors
-    /// As [`Self::recommend`].
-    pub fn retrieve<'a>(
-        &'a self,
-        state: &'a FeatureState,
-        models: Option<&'a Models>,
-        request: &Request,
-        now: Timestamp,
-        budget: &dyn Budget,
-        scratch: &mut Scratch,
-    ) -> Result<Retrieved<'a>, RecommendError> {
-        self.retrieve_watched(state, models, request, now, budget, &Watch::default(), scratch)
-    }
-
-    #[allow(clippy::too_many_arguments)] // as above
-    fn retrieve_watched<'a>(
-        &'a self,
-        state: &'a FeatureState,
-        models: Option<&'a Models>,
-        request: &Request,
-        now: Timestamp,
-        budget: &dyn Budget,
-        watch: &Watch,
-        scratch: &mut Scratch,
-    ) -> Result<Retrieved<'a>, RecommendError> {
-        request.check()?;
-        let started = Instant::now();
-        let mut context = self.context(state, models, request, now, scratch)?;
-        context.effort = watch.effort();
-        let (candidates, proposals, degraded, timings) = Default::default();
-        let mut retrieved = Retrieved { context, candidates, proposals, degraded, timings };
-        retrieved.timed("user_vector", started);
-        if models.is_none() {
-            retrieved.degraded.push(Degraded::NoBundle);
-        }
-        if watch.effort() < 1.0 {
-            retrieved.degraded.push(Degraded::Brownout);
-        }
-        watch.publish(|| self.popular(&mut retrieved, request.k));
-        let usual = self.config.candidates(state.catalog().len(), request.reach());
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a part of it
-        let total = ((usual as f64 * watch.effort()) as usize).max(request.reach());
-        let mut proposals = Vec::with_capacity(self.sources.len());
-        for (source, _) in &self.sources {
-            let name = source.name();
-            if watch.skips(name) {
-                retrieved.degraded.push(Degraded::SourceSkipped);
-                proposals.push((name, Proposed::default()));
-                continue;
-            }
-            let started = Instant::now();
-            watch.enter(Some(name));
-            let proposed = source.propose(&retrieved.context, total, budget, scratch);
-            let (elapsed, items) = (started.elapsed(), Some(proposed.items.len()));
-            retrieved.timings.push(StageTiming { stage: name, started, elapsed, proposed: items });
-            retrieved.degraded.extend(proposed.degraded);
-            proposals.push((name, proposed));
-        }
-        watch.enter(None);
-        let started = Instant::now();
-        let items = self.share_out(&proposals, total);
-        retrieved.candidates = in_retrieval_order(retrieved.score(&items));
-        retrieved.proposals = proposals;
-        retrieved.timed("merge", started);
-        Ok(retrieved)
-    }
-
     /// What the stages read of a request.
     pub(crate) fn context<'a>(
         &'a self,
@@ -312,61 +236,6 @@ impl Pipeline {
         scratch: &mut Scratch,
     ) -> Result<RequestContext<'a>, RecommendError> {
         RequestContext::gather(state, models, self.config.about, &self.filters, request, now, &mut scratch.taste)
-    }
-
-    /// What the neighbour search of a request looks for and finds; none if it has none.
-    pub(crate) fn neighbours(
-        &self,
-        state: &FeatureState,
-        models: &Models,
-        request: &Request,
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Result<Option<Neighbours>, RecommendError> {
-        let is_ann = |source: &&(Box<dyn Source>, f64)| source.0.name().0 == SourceKind::Ann.name();
-        let Some((ann, _)) = self.sources.iter().find(is_ann) else { return Ok(None) };
-        let context = self.context(state, Some(models), request, now, scratch)?;
-        let query = context.taste.as_ref().and_then(|taste| taste.query.as_ref());
-        let Some(query) = query.map(|query| query.as_slice().to_vec()) else { return Ok(None) };
-        let quota = self.config.candidates(state.catalog().len(), request.reach());
-        let found = ann.propose(&context, quota, &Unlimited, scratch).items;
-        Ok(Some(Neighbours { query, found, quota }))
-    }
-
-    /// The eligible items of the popularity board: what there is to say before any source came back.
-    fn popular(&self, retrieved: &mut Retrieved<'_>, k: usize) -> Answer {
-        let context = &retrieved.context;
-        let board = context.state.popular().filter(|item| context.is_eligible(*item)).take(k);
-        let candidate = |item| Candidate { item, retrieval_score: None };
-        retrieved.candidates = board.map(candidate).collect();
-        let answer = self.early(retrieved, &retrieval_order(retrieved.candidates.len()), Degraded::SourceTimeout);
-        retrieved.candidates.clear();
-        answer
-    }
-
-    /// Chooses at most `total` of the proposed items: every source first fills its own share, what is left
-    /// over goes to the sources in order. They come in the order of the sources, pins last.
-    fn share_out(&self, proposals: &[(StageName, Proposed)], total: usize) -> Vec<ItemIdx> {
-        let mut chosen: HashSet<ItemIdx, FixedState> = HashSet::with_capacity_and_hasher(total, FixedState::default());
-        let mut take = |most: usize, proposed: &Proposed| {
-            let end = (chosen.len() + most).min(total);
-            for item in &proposed.items {
-                if chosen.len() >= end {
-                    break;
-                }
-                chosen.insert(*item);
-            }
-        };
-        for ((_, proposed), (_, share)) in proposals.iter().zip(&self.sources) {
-            take(portion(total, *share), proposed);
-        }
-        for (_, proposed) in proposals {
-            take(total, proposed);
-        }
-        // A pin has its place anyway: where order is all that is known, it must not lead those that earned theirs.
-        let (pinned, others): (Vec<_>, Vec<_>) = proposals.iter().partition(|(name, _)| *name == PINNED);
-        let all = others.into_iter().chain(pinned).flat_map(|(_, proposed)| proposed.items.iter().copied());
-        all.filter(|item| chosen.remove(item)).collect()
     }
 
     /// A page of an order that was decided before, with that order: what may no longer be shown leaves it from the
@@ -399,76 +268,6 @@ impl Pipeline {
             Some(RecommendedItem { item_id, score: *score, rank, probabilities, sources, explanation: None })
         });
         Ok(Answer { items: items.collect(), order, log_seq: state.log_seq(), ..Answer::default() })
-    }
-
-    /// The second stage: the ranker's order, or retrieval order where it has nothing to say.
-    pub fn rank(&self, retrieved: &mut Retrieved<'_>, budget: &dyn Budget, scratch: &mut Scratch) -> Vec<Ranked> {
-        let context = &retrieved.context;
-        // Nothing is known of the user: popularity is the honest order.
-        let has_ranker = context.models.is_some_and(|models| models.ranker.is_some());
-        if !has_ranker || context.user.is_empty() || self.config.rank_by == RankBy::Retrieval {
-            return retrieval_order(retrieved.candidates.len());
-        }
-        let candidates = &retrieved.candidates;
-        let outcome = self.ranker.score(context, candidates, budget, scratch);
-        let expected = candidates.len();
-        match outcome {
-            Ok(()) if scratch.scores.len() == expected => {}
-            Ok(()) => {
-                let got = scratch.scores.len();
-                tracing::error!(ranker = %self.ranker.name(), expected, got, "the ranker gave the wrong number of scores");
-                retrieved.degraded.push(Degraded::RankerFailed);
-                return retrieval_order(expected);
-            }
-            Err(crate::StageError::Timeout) => {
-                retrieved.degraded.push(Degraded::RankerTimeout);
-                return retrieval_order(expected);
-            }
-            Err(error) => {
-                tracing::error!(ranker = %self.ranker.name(), %error, "the ranker failed");
-                retrieved.degraded.push(Degraded::RankerFailed);
-                return retrieval_order(expected);
-            }
-        }
-        if let (Some(value), Some(ranker)) = (&self.value, context.models.and_then(|models| models.ranker.as_ref())) {
-            let Scratch { outcomes, scores, .. } = &mut *scratch;
-            if !value.apply(ranker, outcomes, scores) {
-                retrieved.degraded.push(Degraded::ValueUncalibrated);
-            }
-        }
-        let mut ranked = Vec::with_capacity(expected);
-        let mut refused = Vec::new();
-        for (candidate, score) in scratch.scores.iter().enumerate() {
-            match Score::parse(*score) {
-                Ok(score) => ranked.push(Ranked { candidate, score, by_ranker: true }),
-                Err(_) => refused.push(candidate),
-            }
-        }
-        ranked.sort_by(|a, b| {
-            let item = |ranked: &Ranked| candidates[ranked.candidate].item;
-            b.score.cmp(&a.score).then_with(|| item(a).cmp(&item(b)))
-        });
-        if ranked.is_empty() && !refused.is_empty() {
-            retrieved.degraded.push(Degraded::RankerNotFinite);
-            return retrieval_order(expected);
-        }
-        if !refused.is_empty() {
-            retrieved.degraded.push(Degraded::RankerNotFinite);
-            let last = ranked.last().map_or(Score::ZERO, |ranked| ranked.score);
-            ranked.extend(refused.into_iter().map(|candidate| Ranked { candidate, score: last, by_ranker: false }));
-        }
-        ranked
-    }
-
-    fn score_kind(&self, items: &[RecommendedItem], degraded: &[Degraded]) -> ScoreKind {
-        let is_wanted = |(outcome, _): &(String, f32)| outcome == WANTED;
-        let probabilities = items.first().map(|item| item.probabilities.as_slice()).unwrap_or_default();
-        let is_valued = self.value.is_some() && !degraded.contains(&Degraded::ValueUncalibrated);
-        match (probabilities.is_empty(), is_valued) {
-            (false, true) => ScoreKind::Value,
-            (false, false) if probabilities.iter().any(is_wanted) => ScoreKind::Calibrated,
-            _ => ScoreKind::Relative,
-        }
     }
 
     fn present(
@@ -506,25 +305,10 @@ fn seed_of(request_id: &RequestId) -> u64 {
     xxh3_64(request_id.as_str().as_bytes())
 }
 
-/// By the first stage's score; candidates without one keep the order of their sources.
-fn in_retrieval_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates.sort_by(|a, b| {
-        let ties = a.retrieval_score.and(b.retrieval_score).map(|_| a.item.cmp(&b.item));
-        b.retrieval_score.cmp(&a.retrieval_score).then(ties.unwrap_or(std::cmp::Ordering::Equal))
-    });
-    candidates
-}
-
 /// An order whose first places are given to some of it; the others keep theirs behind them.
 fn first_placed<T>(order: Vec<T>, placed: &[Placed]) -> Vec<T> {
     let mut left: Vec<Option<T>> = order.into_iter().map(Some).collect();
     let mut arranged: Vec<T> = placed.iter().filter_map(|placed| left[placed.from].take()).collect();
     arranged.extend(left.into_iter().flatten());
     arranged
-}
-
-/// Candidates as retrieval left them; the score only says the place.
-fn retrieval_order(candidates: usize) -> Vec<Ranked> {
-    let place = |candidate: usize| Score::parse(1.0 / (1.0 + candidate as f32)).unwrap_or(Score::ZERO);
-    (0..candidates).map(|candidate| Ranked { candidate, score: place(candidate), by_ranker: false }).collect()
 }

@@ -1,10 +1,14 @@
 //! The pipeline over a simulated marketplace: what it must never do, and what it does when a stage fails.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
+#[path = "pipeline/by_definition.rs"]
+mod by_definition;
 #[path = "pipeline/rerank.rs"]
 mod rerank;
 #[path = "pipeline/surfaces.rs"]
 mod surfaces;
+#[path = "pipeline/why_not.rs"]
+mod why_not;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};

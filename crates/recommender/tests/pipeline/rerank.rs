@@ -5,27 +5,27 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::{ProptestConfig, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use shortlist_recommender::{
-    Answer, Boost, Cap, Explore, Fate, Page, Pin, Pipeline, RecommendedItem, Recommender, Request, RerankConfig,
-    Scratch, SurfaceConfig, Surfaces,
+    Answer, Boost, Cap, Explore, Page, Pin, Pipeline, Recommender, Request, RerankConfig, Scratch, SurfaceConfig,
+    Surfaces,
 };
 use shortlist_types::{ItemId, RequestId, Timestamp, Unlimited};
 
-use super::surfaces::{filter, item_id};
+use super::surfaces::item_id;
 use super::{ITEMS, World, ask, ids, user_id, world};
 
-const ATTRIBUTE: &str = "category";
+pub(crate) const ATTRIBUTE: &str = "category";
 
-fn with(rerank: RerankConfig) -> Pipeline {
+pub(crate) fn with(rerank: RerankConfig) -> Pipeline {
     Pipeline::new(SurfaceConfig { rerank, ..SurfaceConfig::home() }).unwrap()
 }
 
-fn asked(pipeline: &Pipeline, request: &Request) -> Answer {
+pub(crate) fn asked(pipeline: &Pipeline, request: &Request) -> Answer {
     let World { state, models, now } = world();
     pipeline.recommend(state, Some(models), request, *now, &Unlimited, &mut Scratch::default()).unwrap()
 }
 
 /// The category of each item of an answer.
-fn categories(answer: &Answer) -> Vec<String> {
+pub(crate) fn categories(answer: &Answer) -> Vec<String> {
     let catalog = world().state.catalog();
     let of = |id: &ItemId| {
         let entry = catalog.get(catalog.find(id.as_str()).unwrap()).unwrap();
@@ -34,11 +34,11 @@ fn categories(answer: &Answer) -> Vec<String> {
     ids(answer).into_iter().map(of).collect()
 }
 
-fn cap(most: Option<usize>, apart: usize) -> RerankConfig {
+pub(crate) fn cap(most: Option<usize>, apart: usize) -> RerankConfig {
     RerankConfig { caps: [(ATTRIBUTE.to_owned(), Cap { most, apart })].into(), ..RerankConfig::default() }
 }
 
-fn pin(item: usize, position: usize) -> Pin {
+pub(crate) fn pin(item: usize, position: usize) -> Pin {
     Pin { item_id: item_id(item).to_string(), position, from: None, until: None }
 }
 
@@ -121,129 +121,6 @@ proptest! {
         prop_assert_eq!(&ids(&some)[0], &ids(&still)[0], "nothing is above the first one");
         prop_assert!(likeness(&most) <= likeness(&still) + 1e-6);
         prop_assert!(likeness(&some) <= likeness(&still) + 0.05);
-    }
-}
-
-/// A whole ranking, and what the rules read of it: what a list is checked against, place by place.
-struct Oracle {
-    ids: Vec<ItemId>,
-    worth: Vec<f32>,
-    units: Vec<Vec<f32>>,
-    /// Per capped attribute, the values of each item.
-    values: Vec<(Cap, Vec<Vec<String>>)>,
-}
-
-impl Oracle {
-    fn new(ranking: &Answer, rules: &RerankConfig) -> Self {
-        let World { state, models, .. } = world();
-        let index = |item: &RecommendedItem| state.catalog().find(item.item_id.as_str()).unwrap();
-        let unit = |item: &RecommendedItem| {
-            // What no model knows is like nothing.
-            let vector = models.vector(index(item));
-            let length = vector.as_ref().map_or(1.0, |vector| vector.iter().map(|x| x * x).sum::<f32>().sqrt());
-            vector.map(|vector| vector.iter().map(|x| x / length).collect()).unwrap_or_default()
-        };
-        let scores: Vec<f32> = ranking.items.iter().map(|item| item.score.get()).collect();
-        let (most, least) = (scores[0], scores[scores.len() - 1]);
-        let worth = |item: &RecommendedItem| {
-            let price = state.catalog().get(index(item)).unwrap().attributes.number("price").unwrap();
-            let boost = rules.boosts.iter().map(|boost| if price < 40.0 { boost.by as f32 } else { 0.0 }).sum::<f32>();
-            (item.score.get() - least) / (most - least) + boost
-        };
-        let values = rules.caps.iter().map(|(name, cap)| {
-            let of = |item: &RecommendedItem| {
-                let entry = state.catalog().get(index(item)).unwrap();
-                entry.attributes.labels(name).map(str::to_owned).collect()
-            };
-            (*cap, ranking.items.iter().map(of).collect())
-        });
-        Self {
-            ids: ids(ranking).into_iter().cloned().collect(),
-            worth: ranking.items.iter().map(worth).collect(),
-            units: ranking.items.iter().map(unit).collect(),
-            values: values.collect(),
-        }
-    }
-
-    /// How many caps an item breaks on a place below `list`, with the pins that are still to come.
-    fn broken(&self, item: usize, list: &[usize], pins: &[(usize, usize)]) -> usize {
-        let place = list.len();
-        let breaks = |(cap, values): &&(Cap, Vec<Vec<String>>)| {
-            let shares = |other: usize| values[item].iter().any(|value| values[other].contains(value));
-            let enough = values[item].iter().any(|value| {
-                let has = |other: &usize| values[*other].contains(value);
-                let to_come = pins.iter().filter(|(due, pin)| *due > place && has(pin)).count();
-                cap.most.is_some_and(|most| list.iter().filter(|other| has(other)).count() + to_come >= most)
-            });
-            let above = list.iter().rev().take(cap.apart).any(|other| shares(*other));
-            let below = pins.iter().any(|(due, pin)| *due > place && due - place <= cap.apart && shares(*pin));
-            enough || above || below
-        };
-        self.values.iter().filter(breaks).count()
-    }
-
-    fn value(&self, item: usize, list: &[usize], diversity: f32) -> f32 {
-        let cosine = |other: &usize| self.units[item].iter().zip(&self.units[*other]).map(|(x, y)| x * y).sum::<f32>();
-        (1.0 - diversity) * self.worth[item] - diversity * list.iter().map(cosine).fold(0.0, f32::max)
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
-
-    #[test]
-    fn every_place_goes_to_the_best_that_breaks_the_fewest_caps(
-        user in 1..120_usize, k in 1..25_usize, diversity in prop::sample::select(vec![0.0, 0.2, 0.6]),
-        caps in prop::collection::btree_map(prop::sample::select(vec!["category", "brand"]), (1..4_usize, 0..3_usize), 0..3),
-        boost in prop::sample::select(vec![0.0, 0.3, -0.3]), pins in prop::collection::btree_map(0..300_usize, 1..30_usize, 0..4),
-    ) {
-        // All that there is is a candidate, so that pins add none.
-        let all = |rerank| {
-            Pipeline::new(SurfaceConfig { candidates_max: 500, candidates_share: 1.0, rerank, ..SurfaceConfig::home() }).unwrap()
-        };
-        let request = Request::of(user_id(user), k);
-        let ranking = asked(&all(RerankConfig::default()), &Request { k: 400, ..request.clone() });
-        let mut due: Vec<(usize, usize)> =
-            pins.into_iter().filter(|(item, _)| *item < ranking.items.len()).map(|(item, position)| (position - 1, item)).collect();
-        let boost = Boost { items: Some("price < 40".to_owned()), by: boost, fades_days: None, from: None, until: None };
-        let rules = RerankConfig {
-            diversity,
-            caps: caps.into_iter().map(|(name, (most, apart))| (name.to_owned(), Cap { most: Some(most), apart })).collect(),
-            boosts: vec![boost],
-            pins: due.iter().map(|(place, item)| Pin {
-                item_id: ranking.items[*item].item_id.to_string(), position: place + 1, from: None, until: None,
-            }).collect(),
-            ..RerankConfig::default()
-        };
-        let oracle = Oracle::new(&ranking, &rules);
-        let number = |item: &usize| world().state.catalog().find(oracle.ids[*item].as_str());
-        due.sort_by_key(|(place, item)| (*place, number(item)));
-        let pinned: Vec<usize> = due.iter().map(|(_, item)| *item).collect();
-        let mut next = 0;
-        for (place, _) in &mut due {
-            *place = next.max(*place);
-            next = *place + 1;
-        }
-        due.retain(|(place, _)| *place < k);
-        let answer = asked(&all(rules), &request);
-        let shown: Vec<usize> = ids(&answer).into_iter().map(|id| oracle.ids.iter().position(|known| known == id).unwrap()).collect();
-        prop_assert_eq!(shown.len(), k);
-        for (place, item) in shown.iter().enumerate() {
-            let list = &shown[..place];
-            if let Some((_, pin)) = due.iter().find(|(due, _)| *due == place) {
-                prop_assert_eq!(item, pin);
-                continue;
-            }
-            prop_assert!(!pinned.contains(item) && !list.contains(item));
-            let rank = |item: usize| (oracle.broken(item, list, &due), oracle.value(item, list, diversity as f32));
-            let (broken, value) = rank(*item);
-            for other in (0..oracle.ids.len()).filter(|other| !list.contains(other) && !pinned.contains(other)) {
-                let (other_broken, other_value) = rank(other);
-                let is_worse = other_broken > broken || (other_broken == broken && other_value <= value + 1e-4);
-                prop_assert!(is_worse, "place {}: {} breaks {} at {}, {} breaks {} at {}",
-                    place, item, broken, value, other, other_broken, other_value);
-            }
-        }
     }
 }
 
@@ -386,86 +263,6 @@ fn pages_keep_the_rules_and_repeat_nothing() {
     distinct.sort();
     distinct.dedup();
     assert_eq!(distinct.len(), 30);
-}
-
-#[test]
-fn why_not_tells_the_truth_of_every_item_of_a_thousand_requests() {
-    let World { state, models, now } = world();
-    let mut counts: HashMap<&'static str, usize> = HashMap::new();
-    let mut by_rule: HashMap<String, usize> = HashMap::new();
-    let plain = Pipeline::default();
-    let boost = Boost { items: Some("price < 30".to_owned()), by: 0.3, fades_days: None, from: None, until: None };
-    let rules = RerankConfig { boosts: vec![boost], pins: vec![pin(7, 2)], ..cap(Some(2), 0) };
-    let ruled = with(rules);
-    let all: Vec<ItemId> = (1..=ITEMS).map(item_id).chain([ItemId::parse("never-was").unwrap()]).collect();
-    for number in 0..1_000 {
-        let pipeline = if number % 2 == 0 { &plain } else { &ruled };
-        let request = Request {
-            exclude: vec![item_id(number % ITEMS + 1)],
-            filter: if number % 3 == 0 { filter("price < 60") } else { None },
-            ..Request::of(user_id(number % 140 + 1), 10)
-        };
-        let retrieved =
-            pipeline.retrieve(state, Some(models), &request, *now, &Unlimited, &mut Scratch::default()).unwrap();
-        let mut told = Vec::new();
-        let mut answer = Answer::default();
-        // All of the catalogue, as many as one request may ask about at a time.
-        for some in all.chunks(100) {
-            answer = asked(pipeline, &Request { why_not: some.to_vec(), ..request.clone() });
-            told.extend(answer.why_not.clone());
-        }
-        assert_eq!(told.len(), ITEMS + 1);
-        for told in &told {
-            *counts.entry(told.fate.as_str()).or_default() += 1;
-            let item = state.catalog().find(told.item_id.as_str());
-            let is_candidate =
-                item.is_some_and(|item| retrieved.candidates.iter().any(|candidate| candidate.item == item));
-            let shown = answer.items.iter().position(|shown| shown.item_id == told.item_id);
-            match &told.fate {
-                Fate::Unknown => assert!(item.is_none()),
-                Fate::Filtered(filter) => {
-                    let item = item.unwrap();
-                    let entry = state.catalog().get(item).unwrap();
-                    let price = entry.attributes.number("price");
-                    let reason = match filter.0 {
-                        "excluded" => request.exclude.contains(&told.item_id),
-                        "seen" => retrieved.context.user.has_seen(item, *now),
-                        "filter" => request.filter.is_some() && price.is_none_or(|price| price >= 60.0),
-                        "unavailable" => !state.catalog().is_recommendable(item),
-                        other => panic!("{other}"),
-                    };
-                    assert!(reason && !is_candidate, "{told:?}");
-                }
-                Fate::NotProposed => {
-                    assert!(
-                        retrieved.sources_of(item.unwrap()).is_empty() && retrieved.context.is_eligible(item.unwrap())
-                    );
-                }
-                Fate::NotChosen => assert!(!retrieved.sources_of(item.unwrap()).is_empty() && !is_candidate),
-                Fate::Behind { rank, order_rank, moved_by, .. } => {
-                    assert!(is_candidate && shown.is_none() && *rank >= 10);
-                    // Who ranks among the first ten and is not there was kept out by a rule, which is named.
-                    assert!(*order_rank >= 10 || !moved_by.is_empty(), "{told:?}");
-                    for rule in moved_by {
-                        let kind = rule.split(" at ").next().unwrap().split(':').next().unwrap().to_owned();
-                        *by_rule.entry(kind).or_default() += 1;
-                        if rule.contains("the cap on category") && rule.starts_with("held back") {
-                            let of = categories(&answer);
-                            let entry = state.catalog().get(item.unwrap()).unwrap();
-                            let own = entry.attributes.labels(ATTRIBUTE).next().unwrap();
-                            assert_eq!(of.iter().filter(|category| *category == own).count(), 2, "{told:?}: {of:?}");
-                        }
-                    }
-                }
-                Fate::Shown { rank } => assert_eq!(shown, Some(*rank)),
-            }
-        }
-    }
-    let fates = ["filtered", "not_proposed", "not_chosen", "ranked_behind", "shown", "unknown_item"];
-    assert!(fates.iter().all(|fate| counts.contains_key(fate)), "{counts:?}");
-    for rule in ["held back by the cap on category", "behind what was boosted by +0.30 where price < 30"] {
-        assert!(by_rule.contains_key(rule), "{by_rule:?}");
-    }
 }
 
 #[test]
