@@ -127,6 +127,7 @@ fn fill_and_free(mount: &Path) -> String {
         ready["ingest"].clone()
     };
     assert_eq!(serves(), "disk_full");
+    server.wait_until("its metric says so", |server| server.page("/metrics").contains("shortlist_ingest_healthy 0\n"));
     std::fs::remove_file(small).unwrap();
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(server.post("/v1/events", &events(100_000)).0, 507, "it flaps: below the margin nothing is taken");

@@ -51,12 +51,14 @@ fn swaps(form: Form, size: Size, swaps: usize) -> String {
     let done = AtomicBool::new(false);
     let busy = std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Also when it panics: the load must not go on for an hour.
+            let _done = Done(&done);
+            let mut next = ids.iter().cycle().skip(1);
             for n in 0..swaps {
                 // Forth, and every fourth time back to the one before.
-                let next = &ids[[1, 2, 0, 2][n % 4]];
-                swapped.lock().unwrap().push(swap(&driven.server, &store, next));
+                let change = if n % 4 == 3 { Change::RollBack } else { Change::Promote(next.next().unwrap()) };
+                swapped.lock().unwrap().push(swap(&driven.server, &store, change));
             }
-            done.store(true, Ordering::Relaxed);
         });
         ask(&driven, rate, Duration::from_secs(3_600), &|| done.load(Ordering::Relaxed))
     });
@@ -130,11 +132,31 @@ pub struct Swapped {
     memory_after: u64,
 }
 
-/// Promotes a bundle and waits until it serves, and until the memory of the one before must be back.
-pub fn swap(server: &Server, store: &Store, next: &BundleId) -> Swapped {
-    let memory = || server.memory_mib().unwrap_or(1).max(1);
-    let (started, memory_before) = (Instant::now(), memory());
-    Bundle::promote(store, next, Timestamp::from_micros(1).unwrap()).unwrap();
+/// What is asked of the registry.
+pub enum Change<'a> {
+    Promote(&'a BundleId),
+    RollBack,
+}
+
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Has another bundle serve, and waits until it does, and until the memory of the one before must be back.
+pub fn swap(server: &Server, store: &Store, change: Change<'_>) -> Swapped {
+    let memory = || server.memory_mib().unwrap();
+    let (started, memory_before, now) = (Instant::now(), memory(), Timestamp::from_micros(1).unwrap());
+    let next = match change {
+        Change::RollBack => store.registry().rollback(now).unwrap(),
+        Change::Promote(next) => {
+            Bundle::promote(store, next, now).unwrap();
+            next.clone()
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let serves = async || {
         let response = RestConnection::open_at(server.address).await.unwrap().get("/readyz").await.unwrap();

@@ -41,9 +41,7 @@ pub fn check(_: Form) -> String {
     };
 
     let mut mixed = Vec::new();
-    for (name, bytes) in
-        of_a.iter().filter(|(name, _)| !["parts.json", "provenance.json", "report.json"].contains(&name.as_str()))
-    {
+    for (name, bytes) in of_a.iter().filter(|(name, _)| !["parts.json", "report.json"].contains(&name.as_str())) {
         let other = &of_b[name];
         if other == bytes {
             continue;

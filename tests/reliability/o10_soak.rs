@@ -9,7 +9,7 @@ use shortlist_load::{Asks, Kind, Load, Manners, Schedule, Traffic};
 use shortlist_store::{BundleId, Store};
 
 use super::driven::{Driven, WARM_UP};
-use super::h1_swaps::{swap, with_three_bundles};
+use super::h1_swaps::{Change, swap, with_three_bundles};
 use super::soak_picture::{Course, soak_svg};
 use super::{Form, SEED};
 use crate::world::{K, Size};
@@ -46,7 +46,7 @@ pub fn check(form: Form) -> String {
         scope.spawn(|| {
             every(swap_every as f64, &over, |number| {
                 let at = started.elapsed().as_secs_f64();
-                swap(&driven.server, &store, &ids[[1, 2, 0][number % 3]]);
+                swap(&driven.server, &store, Change::Promote(&ids[[1, 2, 0][number % 3]]));
                 swaps.lock().unwrap().push(at);
             });
         });

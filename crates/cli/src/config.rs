@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::{GatewayConfig, TelemetryConfig};
 use shortlist_recommender::{CategorySchema, ExperimentFiles, Experiments, Surfaces};
-use shortlist_store::StoreConfig;
+use shortlist_store::{Store, StoreConfig};
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes, InvalidInput};
 
@@ -78,6 +78,20 @@ impl Config {
         let text =
             std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
         Self::parse(path, &text)
+    }
+
+    /// Whether what it names is there, in a store that may not be there itself.
+    pub(crate) fn check_beside(&self, store: &Path) -> Result<(), ConfigError> {
+        let registry = Store::open(store).ok().map(|store| store.registry());
+        for id in self.experiments.bundles() {
+            if registry.as_ref().is_none_or(|registry| registry.open(id).is_err()) {
+                let reason = format!(
+                    "serve from bundle {id}, which is not there; `shortlist registry list` shows those that are"
+                );
+                return Err(ConfigError::Access(InvalidInput::new("experiments", reason)));
+            }
+        }
+        Ok(())
     }
 
     /// What decides what is learned.

@@ -16,6 +16,7 @@ mod progress_bars;
 mod registry_watch;
 mod scheduled_training;
 mod serving;
+mod stop_signal;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics::counter;
 use shortlist_gateway::{BUNDLES_REFUSED, SWAPS};
-use shortlist_recommender::Recommender;
+use shortlist_recommender::{Bundle, Recommender};
 use shortlist_store::{BundleId, Store};
 
 use crate::clock;
@@ -30,8 +30,6 @@ impl RegistryWatch {
     /// Works until `stopping`.
     pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("registry-watch".to_owned()).spawn(move || {
-            // To read and check a bundle is a second's work and more.
-            stand_back();
             let mut refused = None;
             let mut looks: u32 = 0;
             while !stopping.load(Ordering::Relaxed) {
@@ -41,13 +39,13 @@ impl RegistryWatch {
                     refused = None;
                 }
                 self.recommender.keep_fast();
-                refused = self.look(refused);
+                refused = self.look(refused, &stopping);
             }
         })
     }
 
     /// Swaps to the promoted bundle, unless it serves or was refused before; the one that is refused now.
-    fn look(&self, refused: Option<BundleId>) -> Option<BundleId> {
+    fn look(&self, refused: Option<BundleId>, stopping: &AtomicBool) -> Option<BundleId> {
         let current = match self.store.registry().current() {
             Ok(current) => current,
             Err(error) => {
@@ -59,7 +57,8 @@ impl RegistryWatch {
         if current == serving || current == refused {
             return refused;
         }
-        match load_current(&self.store) {
+        match self.load() {
+            Ok(_) if stopping.load(Ordering::Relaxed) => refused,
             Ok(bundle) => {
                 let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
                 bundle.iter().for_each(|bundle| self.recommender.warm(bundle, clock::now()));
@@ -77,5 +76,17 @@ impl RegistryWatch {
                 current
             }
         }
+    }
+
+    /// Reads and checks the promoted bundle, a second's work and more, behind those who answer. To warm it and to swap
+    /// takes the state, as requests do, and must not be held up.
+    fn load(&self) -> anyhow::Result<Option<Arc<Bundle>>> {
+        std::thread::scope(|scope| {
+            let loading = scope.spawn(|| {
+                stand_back();
+                load_current(&self.store)
+            });
+            loading.join().map_err(|_| anyhow::anyhow!("the thread that loads it panicked"))?
+        })
     }
 }

@@ -11,12 +11,16 @@ use anyhow::Context;
 use metrics::{counter, gauge};
 use serde_json::Value;
 use shortlist_gateway::{TRAINING_SECONDS, TRAININGS};
+use shortlist_store::Store;
 
 use crate::args::StoreArgs;
+use crate::clock;
 
 /// Shortest and longest time between two trainings.
 const EVERY_MIN: Duration = Duration::from_secs(10);
 const EVERY_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// Records of a log that the first bundle is trained on.
+const FIRST_RECORDS: u64 = 1_000;
 /// How often it looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Bytes of what a training prints that are looked at.
@@ -34,7 +38,8 @@ pub(crate) fn parse_every(text: &str) -> Result<Duration, String> {
 /// goes on. What it promotes the server finds in the registry, as it finds any other.
 pub(crate) struct ScheduledTraining {
     pub(crate) store: StoreArgs,
-    /// From the start of one to the start of the next; one that takes longer puts the next off.
+    /// From the start of one to the start of the next; one that takes longer puts the next off. The first comes as soon as
+    /// there is something to learn from.
     pub(crate) every: Duration,
 }
 
@@ -45,13 +50,14 @@ impl ScheduledTraining {
             for outcome in ["promoted", "refused", "failed"] {
                 counter!(TRAININGS, "outcome" => outcome).absolute(0);
             }
-            let mut last = Instant::now();
+            let mut due = self.first();
             while !stopping.load(Ordering::Relaxed) {
                 sleep(LOOK_EVERY);
-                if last.elapsed() < self.every {
+                if due.map_or_else(|| !self.has_enough(), |due| Instant::now() < due) {
                     continue;
                 }
-                last = Instant::now();
+                let began = Instant::now();
+                due = Some(began + self.every);
                 match self.train(&stopping) {
                     Ok(Some(outcome)) => counter!(TRAININGS, "outcome" => outcome).increment(1),
                     Ok(None) => return,
@@ -60,9 +66,25 @@ impl ScheduledTraining {
                         tracing::error!(error = format!("{error:#}"), "the training could not be started");
                     }
                 }
-                gauge!(TRAINING_SECONDS).set(last.elapsed().as_secs_f64());
+                gauge!(TRAINING_SECONDS).set(began.elapsed().as_secs_f64());
             }
         })
+    }
+
+    /// When the first is due: as long after the newest bundle as between any two, however often the server was restarted
+    /// since. None without a bundle.
+    fn first(&self) -> Option<Instant> {
+        let bundles = Store::open(&self.store.store).and_then(|store| store.registry().list());
+        let newest = bundles.ok()?.into_iter().map(|bundle| bundle.published_at).max()?;
+        let micros = clock::now().as_micros().saturating_sub(newest.as_micros());
+        let age = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+        Some(Instant::now() + self.every.saturating_sub(age))
+    }
+
+    /// Whether there is anything to learn the first bundle from.
+    fn has_enough(&self) -> bool {
+        let head = Store::open(&self.store.store).and_then(|store| store.reader()?.head());
+        head.is_ok_and(|head| head.log_seq.0 >= FIRST_RECORDS)
     }
 
     /// How one training ended; none if the server ended before.

@@ -54,6 +54,7 @@ impl Serving {
         let spared: BTreeSet<_> = config.experiments.bundles().cloned().collect();
         for id in &spared {
             let bundle = load(&store, id).with_context(|| format!("an experiment serves from bundle {id}"))?;
+            recommender.warm(&bundle, clock::now());
             recommender.hold(Arc::new(bundle));
         }
         match load_current(&store) {
@@ -109,10 +110,8 @@ impl Serving {
             let _ = thread.join();
         }
         drop(service);
-        if let Some(writer) = Arc::into_inner(writer) {
-            writer.close()?;
-        }
-        Ok(())
+        let writer = Arc::into_inner(writer).context("a request did not end, and holds the log: it is not synced")?;
+        Ok(writer.close()?)
     }
 }
 

@@ -2,7 +2,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status, TimeoutExpired};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
 /// Why a call got no answer.
@@ -18,7 +18,13 @@ pub enum Error {
         /// How long the call was allowed to take.
         deadline: Duration,
     },
-    /// The service could not be reached, or the connection broke. A write may have happened.
+    /// The connection broke before the answer came. A write may have happened.
+    #[error("the connection broke before the answer came: {reason}")]
+    Broken {
+        /// What the transport said.
+        reason: String,
+    },
+    /// Nobody took the connection: nothing was sent.
     #[error("the service cannot be reached: {reason}")]
     Unreachable {
         /// What the transport said.
@@ -57,12 +63,14 @@ pub struct Refusal {
 }
 
 impl Error {
-    /// The stable code: that of the service, or `deadline_exceeded`, `unreachable`, `invalid_client`.
+    /// The stable code: that of the service, or `deadline_exceeded`, `unreachable`, `connection_broken`,
+    /// `invalid_client`.
     pub fn code(&self) -> &str {
         match self {
             Self::Refused(refusal) => &refusal.code,
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::Unreachable { .. } => "unreachable",
+            Self::Broken { .. } => "connection_broken",
             Self::Invalid { .. } => "invalid_client",
         }
     }
@@ -82,15 +90,17 @@ impl Error {
 
     /// What a call that was allowed to take `deadline` ended with.
     pub(crate) fn of(status: Status, deadline: Duration) -> Self {
-        let mut cause = status.source();
+        let (mut cause, mut is_connecting) = (status.source(), false);
         // What came over the wire has no cause on this side.
         while let Some(deeper) = cause {
             if deeper.is::<TimeoutExpired>() {
                 return Self::DeadlineExceeded { deadline };
             }
+            is_connecting |= deeper.is::<ConnectError>();
             cause = deeper.source();
             if cause.is_none() {
-                return Self::Unreachable { reason: deeper.to_string() };
+                let reason = deeper.to_string();
+                return if is_connecting { Self::Unreachable { reason } } else { Self::Broken { reason } };
             }
         }
         let pushback = number(status.metadata(), "grpc-retry-pushback-ms");

@@ -68,7 +68,7 @@ impl Attempts<'_> {
     fn wait_asked(&self, error: &Error) -> Option<Duration> {
         let is_safe = self.repeat == Repeat::Safe;
         match error {
-            Error::Unreachable { .. } => is_safe.then_some(Duration::ZERO),
+            Error::Unreachable { .. } | Error::Broken { .. } => is_safe.then_some(Duration::ZERO),
             Error::Refused(refusal) if refusal.never_again => None,
             Error::Refused(refusal) => {
                 let may = error.is_overload() || (is_safe && refusal.status == Code::Unavailable);

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_AGE_MAX, HEAD_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_INTERVAL,
-    KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE, STREAMS_MAX,
+    ACCEPT_PAUSE, CONNECTION_AGE_MAX, FIRST_BYTE_GRACE, HEAD_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT,
+    KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE, STREAMS_MAX,
 };
 
 /// The connections of one listener.
@@ -40,10 +40,7 @@ impl Connections {
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             accepted = self.listener.accept(), if self.open.len() < self.max => match accepted {
-                Ok((stream, _)) => {
-                    let (router, tls, stopped) = (self.router.clone(), self.tls.clone(), self.stopped.clone());
-                    self.open.spawn(serve_stream(stream, router, tls, stopped));
-                }
+                Ok((stream, _)) => self.serve(stream),
                 Err(error) => {
                     // Such as no free file descriptor: that passes, and the server must outlive it.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -53,6 +50,24 @@ impl Connections {
             Some(_) = self.open.join_next() => {}
             else => std::future::pending().await,
         }
+    }
+
+    /// Takes the connections that wait, and waits for none.
+    pub(crate) async fn take_waiting(&mut self) {
+        while self.open.len() < self.max {
+            let accepted = tokio::select! {
+                biased;
+                accepted = self.listener.accept() => accepted,
+                () = std::future::ready(()) => return,
+            };
+            let Ok((stream, _)) = accepted else { return };
+            self.serve(stream);
+        }
+    }
+
+    fn serve(&mut self, stream: TcpStream) {
+        let (router, tls, stopped) = (self.router.clone(), self.tls.clone(), self.stopped.clone());
+        self.open.spawn(serve_stream(stream, router, tls, stopped));
     }
 
     /// Lets those that are open end by themselves, and gives the listener back: who waits there is not lost.
@@ -82,12 +97,17 @@ async fn serve_stream(stream: TcpStream, router: Router, tls: Option<TlsAcceptor
     }
     // The builder finds out the protocol before its own timeouts begin.
     let mut first = [0];
+    let at_last = async {
+        // Whoever connected a moment before has a request under way.
+        let _ = stopped.changed().await;
+        sleep(FIRST_BYTE_GRACE).await;
+    };
     tokio::select! {
         peeked = timeout(HEADER_READ_TIMEOUT, stream.peek(&mut first)) => match peeked {
             Ok(Ok(1..)) => {}
             _ => return,
         },
-        _ = stopped.changed() => return,
+        () = at_last => return,
     }
     let Some(tls) = tls else { return serve(stream, router, stopped).await };
     match timeout(HEADER_READ_TIMEOUT, tls.accept(stream)).await {
@@ -106,6 +126,8 @@ async fn serve(
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
+        // What has come is read first: a connection that is told to end before it knows its protocol ends without a word.
+        biased;
         outcome = connection.as_mut() => outcome,
         () = grown_old() => {
             connection.as_mut().graceful_shutdown();
@@ -114,7 +136,7 @@ async fn serve(
         }
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            timeout(SHUTDOWN_GRACE, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = outcome {

@@ -29,7 +29,10 @@ shortlist_types::limits! {
     pub(crate) const LOW_PLACES_SHARE_MAX: f64 = 0.5;
     /// How long work of low priority stands behind work of high priority that comes later; then it has its turn, or is
     /// dropped if its caller has left.
-    pub(crate) const LOW_TURN_AFTER: Duration = Duration::from_millis(100);
+    pub(crate) const LOW_TURN_AFTER: Duration = Duration::from_millis(50);
+    /// Share of the records that may wait for the log that do when one of low priority comes; beyond it that is refused with
+    /// 429, so that there is room for what somebody waits for.
+    pub(crate) const LOW_RECORDS_SHARE_MAX: f64 = 0.125;
     /// Connections held at once; further ones wait in the listener's backlog.
     pub(crate) const CONNECTIONS_MAX: usize = 4_096;
     /// Concurrent requests on one HTTP/2 connection; the client holds further ones back.
@@ -59,6 +62,8 @@ shortlist_types::limits! {
     pub(crate) const SHUTDOWN_DELAY_MS_MAX: u64 = 60_000;
     /// How long running requests may take after the last connection was taken; then their connections are cut.
     pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+    /// How long a connection that was taken before the shutdown may take for its first byte; then it is closed.
+    pub(crate) const FIRST_BYTE_GRACE: Duration = Duration::from_millis(500);
     /// How often the gRPC health status and the histograms are brought up to date.
     pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
     /// Largest body that is parsed on an I/O thread; a larger one would hold up its other connections.

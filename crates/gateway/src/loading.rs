@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::State;
-use axum::middleware::from_fn;
+use axum::extract::{Request, State};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
@@ -12,14 +12,15 @@ use http::header::CONTENT_TYPE;
 use metrics_exporter_prometheus::PrometheusHandle;
 use shortlist_types::LogSeq;
 use tokio::sync::watch;
+use tonic_health::server::HealthReporter;
 
-use crate::api::Readiness;
+use crate::api::{NO_BUNDLE, Readiness};
 use crate::api_error::ApiError;
 use crate::connections::Connections;
-use crate::limits::CONNECTIONS_MAX;
-use crate::server::{Doors, guarded};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX};
+use crate::server::{Doors, guarded, next_of};
 use crate::trace::Traces;
-use crate::{GatewayError, grpc, part, rest};
+use crate::{grpc, metric, observe, part, rest};
 
 /// How far the state has been loaded.
 #[derive(Debug, Clone, Default)]
@@ -36,47 +37,56 @@ impl Loaded {
 
 /// Takes connections while `loading` runs: the process lives, is not ready, and refuses everything else with the code
 /// `loading`, so that nobody hangs in the backlog. Gives the doors back with what was loaded.
-///
-/// # Errors
-/// The API descriptions cannot be made.
 pub async fn while_loading<T>(
     doors: Doors,
     metrics: PrometheusHandle,
     so_far: Loaded,
     loading: impl Future<Output = T>,
-) -> Result<(Doors, T), GatewayError> {
+) -> (Doors, T) {
     let Doors { api, admin, access } = doors;
     let (stop, stopped) = watch::channel(());
-    let router = guarded(router(metrics, so_far).await?, &access, &Traces::default());
-    let mut connections = Connections::new(api, router, access.tls.clone(), CONNECTIONS_MAX, stopped);
+    let (router, health) = router(metrics, so_far).await;
+    let router = guarded(router, &access, &Traces::default());
+    let mut api = Connections::new(api, router, access.tls.clone(), CONNECTIONS_MAX, stopped.clone());
+    let mut admin = admin
+        .map(|listener| Connections::new(listener, refusing(), access.tls.clone(), ADMIN_CONNECTIONS_MAX, stopped));
     let mut loading = std::pin::pin!(loading);
     let loaded = loop {
         tokio::select! {
             loaded = &mut loading => break loaded,
-            () = connections.next() => {}
+            () = api.next() => {}
+            () = next_of(&mut admin) => {}
         }
     };
+    grpc::let_watchers_go(health).await;
     drop(stop);
-    Ok((Doors { api: connections.leave(), admin, access }, loaded))
+    (Doors { api: api.leave(), admin: admin.map(Connections::leave), access }, loaded)
 }
 
-async fn router(metrics: PrometheusHandle, so_far: Loaded) -> Result<Router, GatewayError> {
-    let page = async move || ([(CONTENT_TYPE, rest::METRICS_TYPE)], metrics.render());
+/// For administrators: there is nothing that they could do yet.
+fn refusing() -> Router {
+    let router = Router::new().fallback(async || ApiError::Loading).layer(from_fn(part::part));
+    router.layer(from_fn_with_state(Traces::default(), observe::observe))
+}
+
+async fn router(metrics: PrometheusHandle, so_far: Loaded) -> (Router, HealthReporter) {
+    let page = async move || ([(CONTENT_TYPE, rest::METRICS_TYPE)], metric::page(&metrics, NO_BUNDLE, None));
+    let (grpc, health) = grpc::health_of_nothing().await;
     let router = Router::new()
         .route("/healthz", get(rest::healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(page))
         .with_state(so_far)
-        .merge(grpc::health_of_nothing().await)
-        .fallback(async |request: axum::extract::Request| grpc::in_protocol_of(&request, ApiError::Loading));
+        .merge(grpc)
+        .fallback(async |request: Request| grpc::in_protocol_of(&request, ApiError::Loading));
     // What comes next is to meet the service itself.
-    Ok(router.layer(from_fn(part::part)))
+    (router.layer(from_fn(part::part)), health)
 }
 
 async fn readyz(State(so_far): State<Loaded>) -> (StatusCode, Json<Readiness>) {
     let readiness = Readiness {
         ready: false,
-        bundle: "no_bundle".to_owned(),
+        bundle: NO_BUNDLE.to_owned(),
         log_seq: so_far.log_seq.load(Ordering::Relaxed),
         ingest: "off",
         reasons: vec!["loading"],

@@ -92,7 +92,7 @@ metrics! {
     pub(crate) const BUNDLE_INFO: Gauge = "shortlist_bundle_info" ["bundle"];
     /// Time since the bundle that serves was first published; absent without one.
     pub(crate) const BUNDLE_AGE: Gauge = "shortlist_bundle_age_seconds" [];
-    /// Bundles that requests began to be served from.
+    /// Swaps to another bundle while serving.
     pub const SWAPS: Counter = "shortlist_swaps_total" [];
     /// Bundles that were to serve and cannot, at their promotion or when the server was about to swap to them.
     pub const BUNDLES_REFUSED: Counter = "shortlist_bundles_refused_total" [];

@@ -72,6 +72,7 @@ pub async fn serve(
     tracing::info!(delay = ?service.shutdown_delay(), "no longer ready; what comes is still served for a moment");
     open.until(sleep(service.shutdown_delay())).await;
 
+    open.take_waiting().await;
     drop(stop);
     open.end().await;
     if let Some(export) = export {
@@ -116,9 +117,17 @@ impl Open {
         }
     }
 
+    /// Takes the connections that the system has taken already: their requests are under way.
+    async fn take_waiting(&mut self) {
+        self.api.take_waiting().await;
+        if let Some(admin) = &mut self.admin {
+            admin.take_waiting().await;
+        }
+    }
+
     /// Takes no more, and waits for the answers that run.
     async fn end(self) {
-        self.upkeep.let_watchers_go().await;
+        grpc::let_watchers_go(self.upkeep.health).await;
         let admin = async {
             if let Some(admin) = self.admin {
                 admin.drain("administrators").await;
@@ -128,7 +137,7 @@ impl Open {
     }
 }
 
-async fn next_of(connections: &mut Option<Connections>) {
+pub(crate) async fn next_of(connections: &mut Option<Connections>) {
     match connections {
         Some(connections) => connections.next().await,
         None => std::future::pending().await,
@@ -154,7 +163,7 @@ impl Upkeep {
         let Self { service, metrics, health, keys } = self;
         metrics.run_upkeep();
         let readiness = service.readiness();
-        gauge!(INGEST_HEALTHY).set(if readiness.reasons.contains(&"ingest_off") { 0.0 } else { 1.0 });
+        gauge!(INGEST_HEALTHY).set(if readiness.ingest == "on" { 1.0 } else { 0.0 });
         counter!(SERVED_DROPPED).absolute(service.served_dropped());
         gauge!(LOG_SEQ).set(readiness.log_seq as f64);
         gauge!(WAITING).set(service.waiting() as f64);
@@ -168,13 +177,6 @@ impl Upkeep {
         }
         if let Some(keys) = keys {
             keys.follow_file();
-        }
-    }
-
-    /// Ends the streams of those who watch the health: they would last as long as the server.
-    async fn let_watchers_go(mut self) {
-        for name in grpc::HEALTH_NAMES {
-            self.health.clear_service_status(name).await;
         }
     }
 }

@@ -7,9 +7,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use shortlist_embedding::EncoderScratch;
 use shortlist_features::{FeatureState, FoldError};
 use shortlist_store::{Assignment, BundleId};
-use shortlist_types::{
-    Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, Unlimited, UserId, UserIdx,
-};
+use shortlist_types::{Budget, InvalidInput, ItemIdx, LogRecord, LogSeq, RequestId, Timestamp, UserId, UserIdx};
 
 use crate::breakers::Breakers;
 use crate::dial::Dial;
@@ -28,6 +26,8 @@ use crate::{
 
 /// Users that a bundle answers before it serves.
 const WARM_USERS: usize = 64;
+/// How long that may take, of each: it holds the state, as a request does.
+const WARM_TIME_MAX: Duration = Duration::from_millis(50);
 /// Items that each gets.
 const K_WARM: usize = 20;
 /// How long a reader stands behind a waiting writer.
@@ -152,13 +152,12 @@ impl Recommender {
         self.see(Snapshot { bundle, held });
     }
 
-    /// Answers some users from a bundle that does not serve yet: its pages are mapped and its models in the caches before
-    /// the first request that counts.
+    /// Answers some users of `home` from a bundle that does not serve yet: its pages are mapped and its models in the
+    /// caches before the first request that counts.
     ///
-    /// **Cost**: that of some 64 recommendations.
+    /// **Cost**: that of some 64 recommendations, each of which ends after 50 ms.
     pub fn warm(&self, bundle: &Bundle, now: Timestamp) {
         let Ok(pipeline) = self.pipeline(DEFAULT_SURFACE) else { return };
-        let budgets = Budgets { retrieval: &Unlimited, all: &Unlimited };
         let users = self.read(|state| state.users().len());
         for number in (0..users).step_by(users.div_ceil(WARM_USERS).max(1)) {
             self.with_scratch(|scratch| {
@@ -167,6 +166,8 @@ impl Recommender {
                 let Some(user_id) = user_id else { return };
                 let request = Request::of(user_id.clone(), K_WARM);
                 let models = Some(&bundle.models);
+                let deadline = Deadline::after(WARM_TIME_MAX);
+                let budgets = Budgets { retrieval: &deadline, all: &deadline };
                 let answer =
                     pipeline.recommend_watched(&state, models, &request, now, budgets, &Watch::default(), scratch);
                 if let Err(error) = answer {

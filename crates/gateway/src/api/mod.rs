@@ -36,3 +36,4 @@ pub use search::SearchRequest;
 pub use similar::{SimilarItemView, SimilarRequest, SimilarResponse};
 
 pub(crate) use number::{direction, finite_f32, k_of, whole_number};
+pub(crate) use operations::NO_BUNDLE;

@@ -9,6 +9,9 @@ pub struct Alive {
     pub status: &'static str,
 }
 
+/// In place of the name of a bundle, where none serves.
+pub(crate) const NO_BUNDLE: &str = "no_bundle";
+
 /// The answer of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Readiness {

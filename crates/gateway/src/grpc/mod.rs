@@ -56,13 +56,20 @@ pub(crate) fn router(service: Arc<Service>) -> Result<(Router, HealthReporter), 
     Ok((router, reporter))
 }
 
-/// The health of a server that has no service yet.
-pub(crate) async fn health_of_nothing() -> Router {
+/// The health of a server that has no service yet, and what ends its watchers.
+pub(crate) async fn health_of_nothing() -> (Router, HealthReporter) {
     let (reporter, health) = health_reporter();
     for name in HEALTH_NAMES {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
     }
-    Routes::new(health).prepare().into_axum_router().reset_fallback()
+    (Routes::new(health).prepare().into_axum_router().reset_fallback(), reporter)
+}
+
+/// Ends the streams of those who watch the health: they would last as long as their connections.
+pub(crate) async fn let_watchers_go(mut health: HealthReporter) {
+    for name in HEALTH_NAMES {
+        health.clear_service_status(name).await;
+    }
 }
 
 /// An error before a handler was reached, as the caller's protocol tells it.

@@ -20,7 +20,7 @@ use shortlist_store::{LogWriter, ServedLog, Store};
 use shortlist_types::EventTypes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::api::Readiness;
+use crate::api::{NO_BUNDLE, Readiness};
 use crate::api_error::ApiError;
 use crate::call::{Call, Patience};
 use crate::limits::{ERASURES_MAX, LOW_PLACES_SHARE_MAX, LOW_WAIT_SHARE_MAX, WAIT_SHARE_MAX};
@@ -137,7 +137,7 @@ impl Service {
         let bundle = self.parts.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.to_string());
         Readiness {
             ready: reasons.is_empty(),
-            bundle: bundle.unwrap_or_else(|| "no_bundle".to_owned()),
+            bundle: bundle.unwrap_or_else(|| NO_BUNDLE.to_owned()),
             log_seq: self.log_seq(),
             ingest,
             reasons,

@@ -11,8 +11,9 @@ use super::rows::{Batch, Row, Rows};
 use crate::api::{EventBody, IngestResponse};
 use crate::api_error::ApiError;
 use crate::call::Call;
-use crate::limits::WRITE_TIMEOUT;
-use crate::metric::EVENTS;
+use crate::limits::{LOW_RECORDS_SHARE_MAX, WRITE_TIMEOUT};
+use crate::metric::{EVENTS, SHED};
+use crate::priority::Priority;
 use crate::received::Received;
 use crate::trace;
 
@@ -50,6 +51,10 @@ impl Service {
         let patience = call.patience(None, WRITE_TIMEOUT)?;
         let writer = Arc::clone(&self.parts.writer);
         let submit = move |call: Call| {
+            if call.priority == Priority::Low && writer.fullness() > LOW_RECORDS_SHARE_MAX {
+                counter!(SHED, "priority" => call.priority.name()).increment(1);
+                return Err(ApiError::IngestBusy);
+            }
             let Batch { records, refused } = make(&call.received)?;
             let (sender, outcome) = oneshot::channel();
             let done = move |result| {

@@ -25,7 +25,9 @@ fn whoever_comes_while_it_loads_is_told_so_at_once() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let api = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("http://{}", api.local_addr().unwrap());
-    let doors = Doors { api, admin: None, access: Access::default() };
+    let admin = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let admin_url = format!("http://{}/admin/v1/bundles", admin.local_addr().unwrap());
+    let doors = Doors { api, admin: Some(admin), access: Access::default() };
     let (finish, finished) = oneshot::channel::<u8>();
     let so_far = Loaded::default();
     let loading = runtime.spawn(while_loading(doors, metrics(), so_far.clone(), finished));
@@ -44,7 +46,9 @@ fn whoever_comes_while_it_loads_is_told_so_at_once() {
     assert_eq!((refused.status().as_u16(), &refused.headers()["connection"]), (503, &"close".parse().unwrap()));
     assert!(refused.headers().contains_key("retry-after"));
     assert_eq!(refused.body_mut().read_json::<serde_json::Value>().unwrap()["code"], "loading");
-    runtime.block_on(async {
+    let mut refused = agent.get(admin_url).call().unwrap();
+    assert_eq!(refused.body_mut().read_json::<serde_json::Value>().unwrap()["code"], "loading");
+    let mut watched = runtime.block_on(async {
         let channel = Endpoint::from_shared(url.clone()).unwrap().connect().await.unwrap();
         let status = ShortlistServiceClient::new(channel.clone()).recommend(v1::RecommendRequest::default()).await;
         let status = status.unwrap_err();
@@ -52,13 +56,24 @@ fn whoever_comes_while_it_loads_is_told_so_at_once() {
             (status.code(), status.metadata().get("shortlist-code").unwrap().to_str().unwrap()),
             (Code::Unavailable, "loading")
         );
-        let health = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
-        assert_eq!(health.into_inner().status(), ServingStatus::NotServing);
+        let mut health = HealthClient::new(channel);
+        let checked = health.check(HealthCheckRequest::default()).await.unwrap();
+        assert_eq!(checked.into_inner().status(), ServingStatus::NotServing);
+        health.watch(HealthCheckRequest::default()).await.unwrap().into_inner()
     });
 
     finish.send(7).unwrap();
-    let (doors, loaded) = runtime.block_on(loading).unwrap().unwrap();
+    let (doors, loaded) = runtime.block_on(loading).unwrap();
     assert_eq!(loaded, Ok(7));
+    // Who watches is not left behind with what was true once.
+    let heard = runtime.block_on(async {
+        let mut heard = Vec::new();
+        while let Some(Ok(one)) = watched.next().await {
+            heard.push(one.status());
+        }
+        heard
+    });
+    assert_eq!(heard, [ServingStatus::NotServing]);
     // The same listener goes on: who comes now waits for whatever takes connections next.
     let waiting = TcpStream::connect(doors.api.local_addr().unwrap());
     assert!(waiting.is_ok());

@@ -177,6 +177,38 @@ fn a_grpc_deadline_is_the_callers_not_the_transports() {
 }
 
 #[test]
+fn events_that_nobody_waits_for_leave_room_in_the_log_for_others() {
+    let (server, has_entered, release) = gated(16);
+    let send = |priority: &str, user: &str, events: usize| {
+        let event = json!({"user_id": user, "item_id": "a", "event_type": "click"});
+        let headers = [("content-type", "application/json"), ("x-shortlist-priority", priority)];
+        let body = json!({"events": vec![event; events]}).to_string();
+        server.send("POST", "/v1/events", &headers, body.as_bytes())
+    };
+    let waiting = || {
+        let text = server.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix("shortlist_log_records_waiting "));
+        line.map_or(0.0, |count| count.parse::<f64>().unwrap())
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| send("high", "u", 1).status);
+        has_entered.recv_timeout(SOON).unwrap();
+        // The queue takes 4,096.
+        let many = scope.spawn(|| send("low", "v", 600).status);
+        let patience = Instant::now() + SOON;
+        while waiting() < 600.0 {
+            assert!(Instant::now() < patience, "they do not wait");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(send("low", "w", 1).problem(429).0, "ingest_busy");
+        let high = scope.spawn(|| send("high", "x", 1).status);
+        drop(release);
+        assert_eq!([first, many, high].map(|one| one.join().unwrap()), [200; 3]);
+    });
+    assert_eq!(send("low", "w", 1).status, 200);
+}
+
+#[test]
 fn a_shutdown_answers_what_is_in_flight() {
     let (mut server, has_entered, release) = gated(4);
     let mut grpc = server.grpc();

@@ -7,14 +7,14 @@ use shortlist_retrieval::FrozenIndex;
 use shortlist_store::BundleFolder;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{BundleError, INDEX, PROVENANCE, REPORT, malformed, to_json};
+use super::{BundleError, INDEX, REPORT, malformed, to_json};
 
 /// Which files were fitted together. The manifest says that a file is undamaged; this says that it belongs here: the
 /// ranker of another bundle has the same shape, and would rank quietly wrong.
 pub(crate) const PARTS: &str = "parts.json";
 
-/// Those that nothing is computed by, and the index, which `blend.json` knows by its vectors.
-const NO_PARTS: [&str; 3] = [INDEX, PROVENANCE, REPORT];
+/// The one that nothing is computed by, and the index, which `blend.json` knows by its vectors.
+const NO_PARTS: [&str; 2] = [INDEX, REPORT];
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +59,7 @@ impl<'a> Source<'a> {
 
 impl<'a> BundleFiles<'a> {
     pub(crate) fn open(source: Source<'a>) -> Result<Self, BundleError> {
-        let bytes = source.bytes(PARTS)?.ok_or(BundleError::Missing { file: PARTS })?;
+        let bytes = source.bytes(PARTS)?.ok_or(BundleError::Older)?;
         let parts = serde_json::from_slice(&bytes).map_err(|error| malformed(PARTS, &error))?;
         Ok(Self { source, parts })
     }

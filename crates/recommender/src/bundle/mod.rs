@@ -51,6 +51,9 @@ pub enum BundleError {
         /// Fingerprint of the vectors that the index was built from.
         got: u64,
     },
+    /// It does not say which of its files belong together.
+    #[error("the bundle was made by an older version: run `shortlist train`")]
+    Older,
     /// A file of another bundle.
     #[error(
         "{file}: was not fitted together with the other parts of the bundle, and would give wrong answers beside them: train again, or promote a bundle as it was published"
@@ -118,8 +121,9 @@ impl Bundle {
         }
         files.extend(ranker_files::write(ranker)?);
         files.push((FEATURES, to_json(FEATURES, &models.features)?));
+        files.push((PROVENANCE, to_json(PROVENANCE, provenance)?));
         files.push((PARTS, files::list(&files)?));
-        files.extend([(PROVENANCE, to_json(PROVENANCE, provenance)?), (REPORT, to_json(REPORT, report)?)]);
+        files.push((REPORT, to_json(REPORT, report)?));
         Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
     }
 

@@ -131,6 +131,11 @@ impl WriteQueue {
         self.state.lock().records
     }
 
+    /// As many may.
+    pub(crate) fn records_max(&self) -> usize {
+        self.records_max
+    }
+
     pub(crate) fn stopped(&self) -> Option<Arc<StoreError>> {
         self.state.lock().stopped.clone()
     }

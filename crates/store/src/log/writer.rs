@@ -90,6 +90,11 @@ impl LogWriter {
         self.queue.waiting()
     }
 
+    /// The share of the queue that they take, from 0 to 1.
+    pub fn fullness(&self) -> f64 {
+        self.queue.waiting() as f64 / self.queue.records_max().max(1) as f64
+    }
+
     /// Whether records are refused until there is space again.
     pub fn is_full(&self) -> bool {
         self.space.is_full()
