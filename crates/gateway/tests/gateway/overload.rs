@@ -170,7 +170,7 @@ fn a_grpc_deadline_is_the_callers_not_the_transports() {
     let (server, _has_entered, _release) = gated(4);
     let mut grpc = server.grpc();
     let mut request = tonic::Request::new(v1::IngestEventsRequest { events: vec![event("u")], partial: false });
-    request.metadata_mut().insert("grpc-timeout", "600m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "2000m".parse().unwrap());
     let status = server.runtime.block_on(grpc.ingest_events(request)).unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(status.metadata().get("shortlist-code").unwrap(), "deadline_exceeded");
