@@ -10,7 +10,7 @@ use shortlist_recommender::{Answer, Recommender};
 use shortlist_store::{BundleId, LogWriter, Registry};
 use shortlist_types::Timestamp;
 
-use crate::api::RecommendResponse;
+use crate::api::{NO_BUNDLE, RecommendResponse};
 use crate::api_error::ApiError;
 use crate::metric::{
     CANDIDATES, DEGRADED, LOG_COMMIT_RECORDS, LOG_COMMIT_SECONDS, SHOWN, STAGE_SECONDS, SURFACE_REQUESTS,
@@ -55,7 +55,7 @@ impl SurfaceName {
         trace.tell("shortlist.surface", Arc::clone(&self.0));
         if let Ok(response) = outcome {
             trace.tell("shortlist.degraded", response.degraded.join(","));
-            trace.tell("shortlist.bundle", response.bundle.clone().unwrap_or_else(|| "no_bundle".to_owned()));
+            trace.tell("shortlist.bundle", response.bundle.clone().unwrap_or_else(|| NO_BUNDLE.to_owned()));
             trace.tell("shortlist.items", i64::try_from(response.items.len()).unwrap_or(i64::MAX));
         }
     }
@@ -93,8 +93,9 @@ pub(super) fn count_degraded(reasons: &[&'static str], surface: Option<&SurfaceN
         }
         .increment(1);
         match reason {
-            // States of the service or of an item, not events: a line per answer would tell nothing new.
-            "no_bundle" | "item_not_in_bundle" => tracing::debug!(reason, "the answer is degraded"),
+            // States of the service or of an item, not events: a line per answer would tell nothing new, and of a service
+            // that is busy cost what it lacks.
+            "no_bundle" | "item_not_in_bundle" | "brownout" => tracing::debug!(reason, "the answer is degraded"),
             _ => tracing::warn!(reason, "the answer is degraded"),
         }
     }

@@ -50,13 +50,14 @@ struct Part {
 impl RequestTrace {
     /// A part of the caller's trace. One that begins here bears the request's own name, so that one leads to the other.
     pub(super) fn begin(received: &Received, parent: Option<SpanContext>) -> Self {
-        let since_1970 = Duration::from_micros(received.now.as_micros().max(0).cast_unsigned());
+        let now = SystemTime::now();
         let own = TraceId::from_bytes(*received.request_id.as_bytes());
         Self {
             trace_id: parent.as_ref().map_or(own, SpanContext::trace_id),
             span_id: new_span_id(),
             parent,
-            at: (received.at, SystemTime::UNIX_EPOCH + since_1970),
+            // The time that the request is answered by counts whole milliseconds, which is coarse for a span.
+            at: (received.at, now.checked_sub(received.at.elapsed()).unwrap_or(now)),
             told: Mutex::default(),
         }
     }
