@@ -184,8 +184,8 @@ fn a_variant_may_serve_from_a_bundle_of_its_own() {
         )
     };
     std::fs::write(&config, with("b-0123456789abcdef")).unwrap();
-    let error = fails(1, &["serve", "--store", &store, "--listen", "127.0.0.1:0"]);
-    assert!(error.contains("an experiment serves from bundle b-0123456789abcdef"), "{error}");
+    let error = fails(64, &["serve", "--store", &store, "--listen", "127.0.0.1:0"]);
+    assert!(error.contains("experiments: serve from bundle b-0123456789abcdef, which is not there"), "{error}");
 
     std::fs::write(&config, with(second["bundle"].as_str().unwrap())).unwrap();
     let server = Server::start(&store);
