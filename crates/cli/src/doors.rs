@@ -55,6 +55,10 @@ impl Doors {
             );
         }
         match &self.admin {
+            Some(admin) if !self.access.has_key(Role::Admin) => tracing::warn!(
+                admin_address = %admin.local_addr()?,
+                "no key has the role admin: whoever comes to the address for administrators is turned away"
+            ),
             Some(admin) => tracing::info!(admin_address = %admin.local_addr()?, "serving administrators"),
             None => tracing::info!("no key has the role admin, so nothing listens for administrators"),
         }

@@ -22,6 +22,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
 use crate::config::ConfigError;
@@ -46,15 +47,26 @@ fn main() -> ExitCode {
 /// (`debug`, `shortlist_gateway=trace`), `SHORTLIST_LOG_FORMAT=json` how.
 fn start_logging(args: &Args) {
     let default = if args.is_server() { "info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SHORTLIST_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let asked = std::env::var("SHORTLIST_LOG").ok().filter(|asked| !asked.is_empty());
+    let parsed = asked.as_deref().map(EnvFilter::try_new).transpose();
+    let refused = parsed.as_ref().err().map(ToString::to_string);
+    let filter = parsed.ok().flatten().unwrap_or_else(|| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would tell of a log that cannot be written by writing there, and end the process when it cannot.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     if output::logs_are_json() {
         logs.json().init();
     } else {
         logs.with_target(false).init();
+    }
+    if let Some(reason) = refused {
+        tracing::warn!(reason, default, "SHORTLIST_LOG cannot be used");
+    }
+    match std::env::var("SHORTLIST_LOG_FORMAT").as_deref() {
+        Ok("json" | "text") | Err(_) => {}
+        Ok(format) => tracing::warn!(format, "SHORTLIST_LOG_FORMAT is json or text"),
     }
 }

@@ -1,5 +1,4 @@
 //! What people and machines read: answers on stdout, all else on stderr.
-#![allow(clippy::print_stderr)] // the one place that prints
 
 use std::io::{ErrorKind, Write};
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 pub(crate) fn line(text: &str) {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => eprintln!("error: stdout cannot be written: {error}"),
+        Err(error) => note(&format!("error: stdout cannot be written: {error}")),
         Ok(()) => {}
     }
 }
@@ -27,22 +26,21 @@ pub(crate) fn logs_are_json() -> bool {
     std::env::var("SHORTLIST_LOG_FORMAT").is_ok_and(|format| format == "json")
 }
 
-/// Tells something beside the answer.
+/// Tells something beside the answer. Who does not want to hear it, or cannot, keeps nobody from working.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Tells why there is no answer, with the causes that say more.
 pub(crate) fn error(error: &anyhow::Error) {
-    eprint!("error: {error}");
-    let mut told = error.to_string();
+    let mut told = format!("error: {error}");
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !told.contains(&cause) {
-            eprint!(": {cause}");
+            told.push_str(": ");
             told.push_str(&cause);
         }
     }
-    eprintln!();
+    note(&told);
 }
 
 /// Prints a table.

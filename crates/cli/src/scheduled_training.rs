@@ -47,7 +47,7 @@ impl ScheduledTraining {
     /// Works until `stopping`; a training that runs then is ended, and leaves nothing behind.
     pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("training".to_owned()).spawn(move || {
-            for outcome in ["promoted", "refused", "failed"] {
+            for outcome in ["promoted", "unchanged", "refused", "failed"] {
                 counter!(TRAININGS, "outcome" => outcome).absolute(0);
             }
             let mut due = self.first();
@@ -90,6 +90,7 @@ impl ScheduledTraining {
     /// How one training ended; none if the server ended before.
     fn train(&self, stopping: &AtomicBool) -> anyhow::Result<Option<&'static str>> {
         tracing::info!("training");
+        let before = Store::open(&self.store.store).and_then(|store| store.registry().current()).ok().flatten();
         let program = std::env::current_exe().context("the program does not know its own file")?;
         let mut command = Command::new(program);
         command.args(["train", "--background", "--json", "--store"]).arg(&self.store.store);
@@ -102,14 +103,19 @@ impl ScheduledTraining {
         let Some(status) = wait(&mut child, stopping)? else { return Ok(None) };
         let printed = printed.and_then(|printed| printed.join().ok()).unwrap_or_default();
         let answer: Value = serde_json::from_str(&printed).unwrap_or_default();
-        let (bundle, gate) = (&answer["bundle"], &answer["gate"]);
+        let [bundle, gate] = ["bundle", "gate"].map(|key| answer[key].as_str().unwrap_or_default());
+        let seconds = answer["seconds"].as_f64().unwrap_or_default();
         Ok(Some(match answer["promoted"].as_bool() {
+            Some(true) if before.is_some_and(|before| before.as_str() == bundle) => {
+                tracing::info!(bundle, seconds, "trained; nothing has changed, and the bundle in service stays");
+                "unchanged"
+            }
             Some(true) => {
-                tracing::info!(%bundle, seconds = %answer["seconds"], "trained; the bundle serves from now on");
+                tracing::info!(bundle, seconds, "trained; the bundle serves from now on");
                 "promoted"
             }
             Some(false) => {
-                tracing::warn!(%bundle, %gate, "trained; the gate refused the bundle, and the one in service stays");
+                tracing::warn!(bundle, gate, "trained; the gate refused the bundle, and the one in service stays");
                 "refused"
             }
             None => {

@@ -48,7 +48,7 @@ impl Serving {
 
     fn of(appender: LogAppender, store: Store, config: &Config, so_far: &Loaded) -> anyhow::Result<Self> {
         let served = served_log(&store, config).map(Arc::new);
-        let state = fold_log(&store, config, &mut |log_seq| so_far.at(log_seq))?;
+        let state = fold_log(&store, config, &mut ProgressBars::in_log(), &mut |log_seq| so_far.at(log_seq))?;
         let recommender = Recommender::new(state, &config.surfaces)?;
         let recommender = Arc::new(recommender.with_experiments(&config.experiments)?);
         let spared: BTreeSet<_> = config.experiments.bundles().cloned().collect();
@@ -125,10 +125,14 @@ fn served_log(store: &Store, config: &Config) -> Option<ServedLog> {
 }
 
 /// The state after the whole log: its newest checkpoint, and the records after it.
-pub(crate) fn fold_log(store: &Store, config: &Config, tell: &mut dyn FnMut(LogSeq)) -> anyhow::Result<FeatureState> {
+pub(crate) fn fold_log(
+    store: &Store,
+    config: &Config,
+    progress: &mut ProgressBars,
+    tell: &mut dyn FnMut(LogSeq),
+) -> anyhow::Result<FeatureState> {
     let head = store.reader()?.head()?.log_seq;
     let durable = DurableState::new(store.clone(), Arc::clone(&config.events));
-    let mut progress = ProgressBars::default();
     progress.begin("replaying the log", Some(head.0));
     let mut replayed = 0_u64;
     let state = durable.restore(&mut |log_seq| {

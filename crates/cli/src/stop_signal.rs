@@ -29,7 +29,8 @@ pub(crate) fn listen() -> std::io::Result<impl Future<Output = ()>> {
             let signal = next().await;
             tracing::info!(signal, "stopping: answering what is in flight; a second signal stops at once");
             let _ = told.send(());
-            next().await;
+            let signal = next().await;
+            tracing::warn!(signal, "a second signal: ended at once");
             std::process::exit(1);
         });
     };

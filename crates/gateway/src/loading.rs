@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use metrics_exporter_prometheus::PrometheusHandle;
 use shortlist_types::LogSeq;
@@ -83,13 +83,12 @@ async fn router(metrics: PrometheusHandle, so_far: Loaded) -> (Router, HealthRep
     (router.layer(from_fn(part::part)), health)
 }
 
-async fn readyz(State(so_far): State<Loaded>) -> (StatusCode, Json<Readiness>) {
-    let readiness = Readiness {
+async fn readyz(State(so_far): State<Loaded>) -> Response {
+    rest::tell_readiness(Readiness {
         ready: false,
         bundle: NO_BUNDLE.to_owned(),
         log_seq: so_far.log_seq.load(Ordering::Relaxed),
         ingest: "off",
         reasons: vec!["loading"],
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(readiness))
+    })
 }

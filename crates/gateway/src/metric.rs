@@ -4,7 +4,7 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::GatewayError;
+use crate::{GatewayError, Priority};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ metrics! {
     pub const SWAPS: Counter = "shortlist_swaps_total" [];
     /// Bundles that were to serve and cannot, at their promotion or when the server was about to swap to them.
     pub const BUNDLES_REFUSED: Counter = "shortlist_bundles_refused_total" [];
-    /// Trainings of serve --train-every by how they ended: promoted, refused by the gate, failed.
+    /// Trainings of serve --train-every by how they ended: promoted, unchanged, refused by the gate, failed.
     pub const TRAININGS: Counter = "shortlist_trainings_total" ["outcome"];
     /// Time that the last training of serve --train-every took.
     pub const TRAINING_SECONDS: Gauge = "shortlist_training_seconds" [];
@@ -164,6 +164,9 @@ pub fn install_metrics() -> Result<PrometheusHandle, GatewayError> {
     // What has not happened yet is 0, not absent: so a first one is a change.
     for metric in OWN.iter().filter(|metric| metric.kind == MetricKind::Counter && metric.labels.is_empty()) {
         counter!(metric.name).absolute(0);
+    }
+    for priority in Priority::ALL {
+        counter!(SHED, "priority" => priority.name()).absolute(0);
     }
     for outcome in ["exported", "failed", "dropped"] {
         counter!(SPANS, "outcome" => outcome).absolute(0);

@@ -77,6 +77,10 @@ impl From<&Tally> for Counts {
 
 /// `shortlist loadtest`.
 pub(crate) fn run(args: &LoadtestArgs) -> anyhow::Result<()> {
+    if let Some(file) = &args.svg {
+        // Before the load, not after it.
+        fs_err::write(file, "")?;
+    }
     let protocol = Protocol::from(args.protocol);
     let api_key = args.api_key_file.as_ref().map(fs_err::read_to_string).transpose()?;
     let driver = Driver::new(usize::from(args.threads))?;

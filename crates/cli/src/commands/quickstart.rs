@@ -43,7 +43,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
     let doors = if args.exit { None } else { Some(Doors::open(&doors, &config)?) };
     let (store, made_of) = open_or_make(args)?;
     if store.registry().current()?.is_none() {
-        let trained = train_with(&store, &config, made_of.seed, Promote::IfGatePasses)?;
+        let trained = train_with(&store, &config, made_of.seed, Promote::IfGatePasses, &mut ProgressBars::default())?;
         crate::commands::evaluate::print_report(&trained.report);
         if let Some(reason) = refusal(&trained) {
             output::note(&format!("the gate refused bundle {}: {reason}", trained.bundle));
@@ -52,7 +52,10 @@ pub(crate) fn run(args: &QuickstartArgs) -> anyhow::Result<()> {
     sample(&store, &config, &made_of)?;
     let folder = args.store.display();
     let Some(doors) = doors else {
-        output::note(&format!("next: cargo run --release -- serve --store {folder}"));
+        output::note(&format!(
+            "next: {} serve --store {folder}",
+            std::env::args().next().unwrap_or_else(|| "shortlist".to_owned())
+        ));
         return Ok(());
     };
     let address = doors.api.local_addr()?;
@@ -137,7 +140,8 @@ fn simulate(args: &QuickstartArgs, made_of: &MadeOf) -> anyhow::Result<Store> {
 
 /// Prints one user's list and how close all lists come to the best possible ones.
 fn sample(store: &Store, config: &Config, made_of: &MadeOf) -> anyhow::Result<()> {
-    let recommender = Recommender::new(fold_log(store, config, &mut |_| ())?, &config.surfaces)?;
+    let recommender =
+        Recommender::new(fold_log(store, config, &mut ProgressBars::default(), &mut |_| ())?, &config.surfaces)?;
     recommender.swap(load_current(store)?);
     let user = sample_user(made_of, 0)?;
     let answer = recommender.recommend(&Request::of(user.clone(), K), made_of.until, &Unlimited)?;

@@ -10,6 +10,7 @@ use crate::args::RecommendArgs;
 use crate::clock;
 use crate::config::Config;
 use crate::output;
+use crate::progress_bars::ProgressBars;
 use crate::serving::{fold_log, load_current};
 
 /// `shortlist recommend`.
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     };
     request.check()?;
     let store = Store::open(&args.store.store)?;
-    let recommender = Recommender::new(fold_log(&store, &config, &mut |_| ())?, &config.surfaces)?;
+    let recommender =
+        Recommender::new(fold_log(&store, &config, &mut ProgressBars::default(), &mut |_| ())?, &config.surfaces)?;
     recommender.swap(load_current(&store)?);
     let answer = recommender.recommend(&request, clock::now(), &Unlimited)?;
     if args.json {

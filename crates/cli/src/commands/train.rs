@@ -26,7 +26,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         PromoteArg::Never => Promote::Never,
     };
     let started = Instant::now();
-    let trained = train_with(&store, &config, args.seed, promote)?;
+    let mut progress = if args.background { ProgressBars::in_log() } else { ProgressBars::default() };
+    let trained = train_with(&store, &config, args.seed, promote, &mut progress)?;
     let seconds = started.elapsed().as_secs_f64();
     let reason = refusal(&trained);
     if args.json {
@@ -53,10 +54,15 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Trains with progress bars.
-pub(crate) fn train_with(store: &Store, config: &Config, seed: u64, promote: Promote) -> anyhow::Result<Trained> {
-    let mut progress = ProgressBars::default();
-    Ok(train(store, &config.learning(seed), promote, clock::now(), &mut progress)?)
+/// Trains as the configuration says.
+pub(crate) fn train_with(
+    store: &Store,
+    config: &Config,
+    seed: u64,
+    promote: Promote,
+    progress: &mut ProgressBars,
+) -> anyhow::Result<Trained> {
+    Ok(train(store, &config.learning(seed), promote, clock::now(), progress)?)
 }
 
 /// Why the gate refused, if it did.

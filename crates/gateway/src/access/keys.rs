@@ -73,7 +73,10 @@ impl Keys {
                 self.0.known.store(Arc::new(known(file, &self.0.known.load())));
                 tracing::info!(keys, "read the keys again");
             }
-            Err(error) => tracing::error!(%error, "the keys that were known before stay"),
+            Err(error) => {
+                let error = error.to_string().replace('\n', " ");
+                tracing::error!(error, "the file of keys cannot be used; the keys that were known before stay");
+            }
         }
     }
 }

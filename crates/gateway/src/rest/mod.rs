@@ -25,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api_error::ApiError;
 use crate::{GatewayError, Service};
 
-pub(crate) use operations::{METRICS_TYPE, healthz};
+pub(crate) use operations::{METRICS_TYPE, healthz, tell_readiness};
 
 /// What the handlers share.
 #[derive(Clone)]

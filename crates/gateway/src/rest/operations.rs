@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
@@ -10,6 +10,7 @@ use super::RestState;
 use crate::Service;
 use crate::api::{Alive, Readiness};
 use crate::metric;
+use crate::observe::ErrorCode;
 
 /// The text format of Prometheus.
 pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -25,10 +26,18 @@ pub(crate) async fn healthz() -> Json<Alive> {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, description = "It should", body = Readiness),
         (status = 503, description = "It should not, for the named reasons", body = Readiness)))]
-pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, Json<Readiness>) {
-    let readiness = service.readiness();
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness))
+pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
+    tell_readiness(service.readiness())
+}
+
+/// The answer of `/readyz`; the first reason is what it is counted under.
+pub(crate) fn tell_readiness(readiness: Readiness) -> Response {
+    match readiness.reasons.first().copied() {
+        None => Json(readiness).into_response(),
+        Some(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Extension(ErrorCode(reason)), Json(readiness)).into_response()
+        }
+    }
 }
 
 /// Metrics in the text format of Prometheus
