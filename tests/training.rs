@@ -3,6 +3,8 @@
 
 mod harness;
 
+use std::collections::BTreeMap;
+
 use harness::{fails, folder, imported_store, market, ok, ok_json, path, write_jsonl};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
@@ -196,6 +198,7 @@ fn a_network_ranks_as_it_was_judged_and_its_files_are_checked() {
     let weights = files.get_mut("ranker.safetensors").unwrap();
     let last = weights.len() - 4;
     weights[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fitted_together(&mut files, "ranker.safetensors");
     let damaged = published.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
     let error = fails(1, &["registry", "promote", "--store", &store, damaged.as_str()]);
     assert!(error.contains("ranker.safetensors") && error.contains("must be finite"), "{error}");
@@ -271,12 +274,17 @@ fn logged_impressions_make_probabilities_of_several_outcomes() {
     let error = fails(1, &["registry", "promote", "--store", &store, foreign.as_str()]);
     assert!(error.contains("ranker.json: was not fitted together with the other parts"), "{error}");
     // Even if it says that they are.
-    let mut parts: Value = serde_json::from_slice(&files["parts.json"]).unwrap();
-    parts["fitted_together"]["ranker.json"] = json!(format!("{:016x}", xxh3_64(&files["ranker.json"])));
-    files.insert("parts.json".to_owned(), serde_json::to_vec(&parts).unwrap());
+    fitted_together(&mut files, "ranker.json");
     let foreign = registry.publish(&files, shortlist_types::Timestamp::EPOCH, &mut |_| ()).unwrap();
     let error = fails(1, &["registry", "promote", "--store", &store, foreign.as_str()]);
     assert!(error.contains("embeds other categories than its encoders give"), "{error}");
+}
+
+/// Has a bundle's files say that this one belongs to them.
+fn fitted_together(files: &mut BTreeMap<String, Vec<u8>>, name: &str) {
+    let mut parts: Value = serde_json::from_slice(&files["parts.json"]).unwrap();
+    parts["fitted_together"][name] = json!(format!("{:016x}", xxh3_64(&files[name])));
+    files.insert("parts.json".to_owned(), serde_json::to_vec(&parts).unwrap());
 }
 
 #[test]

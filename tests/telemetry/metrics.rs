@@ -66,6 +66,8 @@ fn the_page_of_metrics_is_of_the_format_and_says_what_happened() {
     let config =
         "[gateway]\nrecall_probe_every = 1\n[store]\nserved_share = 1.0\n[surfaces.mine.rerank]\ndiversity = 0.2\n";
     std::fs::write(path(&folder, "store/shortlist.toml"), config).unwrap();
+    // So that the next training is due in six hours.
+    ok_json(&["train", "--store", &store, "--promote", "never", "--seed", "9", "--json"]);
     let server = Server::start_with(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "6h"]);
     assert_eq!(server.get("/v1/users/user-3/recommendations?k=3").0, 200);
     let before = Page::read(&server);

@@ -71,11 +71,14 @@ impl<'a> BundleFiles<'a> {
     /// For a part that not every bundle has.
     pub(crate) fn bytes_if_any(&self, name: &'static str) -> Result<Option<Cow<'a, [u8]>>, BundleError> {
         let bytes = self.source.bytes(name)?;
-        let got = bytes.as_deref().map(fingerprint);
-        if !NO_PARTS.contains(&name) && got.as_ref() != self.parts.fitted_together.get(name) {
-            return Err(BundleError::ForeignPart { file: name });
+        if NO_PARTS.contains(&name) {
+            return Ok(bytes);
         }
-        Ok(bytes)
+        match (bytes.as_deref().map(fingerprint), self.parts.fitted_together.get(name)) {
+            (None, Some(_)) => Err(BundleError::Missing { file: name }),
+            (got, expected) if got.as_ref() != expected => Err(BundleError::ForeignPart { file: name }),
+            _ => Ok(bytes),
+        }
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, BundleError> {
