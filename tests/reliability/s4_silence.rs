@@ -141,8 +141,10 @@ pub fn check(form: Form) -> String {
             labels.entry(name).or_default().insert(value);
         }
     }
-    let known =
-        ["method", "code", "surface", "priority", "stage", "source", "reason", "result", "bundle", "version", "le"];
+    let known = [
+        "method", "code", "surface", "priority", "stage", "source", "reason", "result", "outcome", "bundle", "version",
+        "le",
+    ];
     assert!(labels.keys().all(|name| known.contains(name)), "{:?}", labels.keys());
     format!(
         "{} wrong requests, none of whose answers says anything of the inside; {many} users, surfaces, paths and types, and {} series with the labels {}",

@@ -184,7 +184,7 @@ fn labels_come_from_closed_lists(page: &Page) {
     only("surface", &SURFACES);
     only("reason", &["no_bundle", "item_not_in_bundle", "brownout", "source_timeout", "ranker_timeout"]);
     only("result", &["accepted", "duplicate", "refused"]);
-    only("outcome", &["promoted", "refused", "failed", "exported", "dropped"]);
+    only("outcome", &["promoted", "unchanged", "refused", "failed", "exported", "dropped"]);
     for label in ["method", "code"] {
         let is_ours = |value: &&str| value.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         assert!(page.labels(label).iter().all(is_ours), "{:?}", page.labels(label));
