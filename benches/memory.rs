@@ -65,7 +65,12 @@ fn take(size: Size) -> anyhow::Result<Taken> {
     server.settle();
     let mib = |path: &Path| Ok::<_, anyhow::Error>(bytes(path)? / 1_048_576);
     let memory = server.memory_mib().unwrap_or_default();
-    Ok(Taken { memory, log: mib(&folder.path().join("log.db"))?, bundle: mib(&folder.path().join("bundles"))?, load })
+    Ok(Taken {
+        memory,
+        log: mib(&folder.path().join("shortlist.db"))?,
+        bundle: mib(&folder.path().join("bundles"))?,
+        load,
+    })
 }
 
 /// Of a file, or of all below a folder.

@@ -25,6 +25,8 @@ const FILES_MORE: f64 = 8.0;
 /// The machine has other work, too: a tenth, where it has none.
 const TIMES_MAX: f64 = 1.25;
 const DEGRADED_MAX: f64 = 0.001;
+/// Share of the requests that may be refused or come too late: a machine that stalls for a tenth of a second has some.
+const LOST_MAX: f64 = 0.0001;
 
 pub fn check(form: Form) -> String {
     let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
@@ -63,8 +65,6 @@ pub fn check(form: Form) -> String {
     });
     let (swaps, looks) = (swaps.into_inner().unwrap(), looks.into_inner().unwrap());
     let whole = load.whole();
-    assert_eq!((whole.failed, whole.refused), (0, 0), "{:?}", whole.failures);
-
     let memory: Course = looks.iter().map(|(at, memory, _)| (*at, *memory)).collect();
     let files: Course = looks.iter().map(|(at, _, files)| (*at, *files)).collect();
     let times = times(&load);
@@ -75,11 +75,13 @@ pub fn check(form: Form) -> String {
     }
     let [memory, files, times] = [memory, files, times].map(|course| quarters(&course, seconds as f64));
     let shown = format!(
-        "C = {capacity:.0}/s, 0.7 of it for {} min: {} answered, {} degraded, 0 refused, 0 failed, {} swaps; second and last quarter: memory \
+        "C = {capacity:.0}/s, 0.7 of it for {} min: {} answered, {} of them degraded, {} refused, {} failed, {} swaps; second and last quarter: memory \
          {:.0} and {:.0} MiB, open files {:.0} and {:.0}, p99 {:.1} and {:.1} ms",
         seconds / 60,
         whole.answered(),
         whole.degraded,
+        whole.refused,
+        whole.failed,
         swaps.len(),
         memory.0,
         memory.1,
@@ -90,6 +92,7 @@ pub fn check(form: Form) -> String {
     );
     assert!(swaps.len() as u64 >= seconds / swap_every - 1, "too few swaps: {shown}");
     assert!(memory.1 > 0.0 && files.1 > 0.0 && times.1 > 0.0, "{shown}");
+    assert!((whole.failed + whole.refused) as f64 <= LOST_MAX * whole.sent as f64, "{:?}: {shown}", whole.failures);
     if form == Form::Full {
         assert!(whole.degraded as f64 <= DEGRADED_MAX * whole.sent as f64, "degraded: {shown}");
         assert!(memory.1 <= GROWTH_MAX * memory.0, "memory: {shown}");

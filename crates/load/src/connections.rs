@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::json;
 use shortlist_client::{Client, Error, Event, Priority, RecommendRequest};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::limits::{ANSWER_TIMEOUT, GRPC_CONNECTIONS, REST_CONNECTIONS_MAX};
+use crate::limits::{ANSWER_TIMEOUT, GRPC_CONNECTIONS, IDLE_MAX, REST_CONNECTIONS_MAX};
 use crate::outcome::beginning;
 use crate::rest::retry_after;
 use crate::{Kind, LoadError, Outcome, Planned, Protocol, RestConnection, Target};
@@ -65,7 +65,8 @@ pub struct Manners {
 pub(crate) struct Connections {
     target: Target,
     asks: Asks,
-    idle: Mutex<Vec<RestConnection>>,
+    /// With the moment since when each is idle.
+    idle: Mutex<Vec<(Instant, RestConnection)>>,
     places: Semaphore,
     grpc: Vec<Client>,
 }
@@ -107,7 +108,7 @@ impl Connections {
     pub(crate) async fn probe(&self, protocol: Protocol, user: usize) -> Result<Vec<String>, LoadError> {
         if protocol == Protocol::Rest {
             let connection = self.open_rest().await?;
-            self.idle.lock().await.push(connection);
+            self.idle.lock().await.push((Instant::now(), connection));
         }
         let target = || self.target.authority.clone();
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.list(protocol, user, 0)).await;
@@ -218,7 +219,7 @@ impl Connections {
                 Err(LoadError::Closed) if was_kept => {}
                 Err(error) => return Err(error),
                 Ok(response) => {
-                    self.idle.lock().await.push(connection);
+                    self.idle.lock().await.push((Instant::now(), connection));
                     return Ok(response);
                 }
             }
@@ -232,8 +233,9 @@ impl Connections {
     /// One that is still open.
     async fn kept_connection(&self) -> Option<RestConnection> {
         loop {
-            let mut connection = self.idle.lock().await.pop()?;
-            if connection.is_open().await {
+            let (since, mut connection) = self.idle.lock().await.pop()?;
+            // One that was idle for longer may be closed by the server while the request is on its way.
+            if since.elapsed() < IDLE_MAX && connection.is_open().await {
                 return Some(connection);
             }
         }
