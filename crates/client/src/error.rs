@@ -24,7 +24,7 @@ pub enum Error {
         /// What the transport said.
         reason: String,
     },
-    /// Nobody took the connection: nothing was sent.
+    /// Nobody took the connection, or it was closed before the request had its turn: nothing was sent.
     #[error("the service cannot be reached: {reason}")]
     Unreachable {
         /// What the transport said.
@@ -90,17 +90,19 @@ impl Error {
 
     /// What a call that was allowed to take `deadline` ended with.
     pub(crate) fn of(status: Status, deadline: Duration) -> Self {
-        let (mut cause, mut is_connecting) = (status.source(), false);
+        let (mut cause, mut is_unsent) = (status.source(), false);
         // What came over the wire has no cause on this side.
         while let Some(deeper) = cause {
             if deeper.is::<TimeoutExpired>() {
                 return Self::DeadlineExceeded { deadline };
             }
-            is_connecting |= deeper.is::<ConnectError>();
+            // Cancelled is what was handed over and never left: the connection was closed before its turn.
+            let is_cancelled = deeper.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            is_unsent |= is_cancelled || deeper.is::<ConnectError>();
             cause = deeper.source();
             if cause.is_none() {
                 let reason = deeper.to_string();
-                return if is_connecting { Self::Unreachable { reason } } else { Self::Broken { reason } };
+                return if is_unsent { Self::Unreachable { reason } } else { Self::Broken { reason } };
             }
         }
         let pushback = number(status.metadata(), "grpc-retry-pushback-ms");
