@@ -32,7 +32,7 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
     ("axum", &["shortlist-gateway"]),
     ("tonic", &["shortlist-gateway", "shortlist-proto", "shortlist-client"]),
     ("opentelemetry", &["shortlist-gateway"]),
-    ("hyper", &["shortlist-gateway", "shortlist-load"]),
+    ("hyper", &["shortlist-client", "shortlist-gateway", "shortlist-load"]),
     ("rusqlite", &["shortlist-store", "shortlist-faulty-disk"]),
     ("hnsw_rs", &["shortlist-retrieval"]),
     ("tokio", &["shortlist-gateway", "shortlist-client", "shortlist-load", "shortlist"]),
