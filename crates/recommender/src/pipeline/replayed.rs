@@ -13,7 +13,7 @@ use crate::{About, Candidate, Models, RawCategories, RawRow, RecommendError, Req
 
 impl Pipeline {
     /// What the ranker would read of `candidates` at `now`, from the scores that the first stage gave them
-    /// then: bit for bit what [`Answer::decided`] kept, if state, models, request and time are the same.
+    /// then: bit for bit what [`crate::Answer::decided`] kept, if state, models, request and time are the same.
     ///
     /// # Errors
     /// As [`Self::recommend`].
