@@ -72,6 +72,8 @@ pub async fn serve(
     tracing::info!(delay = ?service.shutdown_delay(), "no longer ready; what comes is still served for a moment");
     open.until(sleep(service.shutdown_delay())).await;
 
+    grpc::let_watchers_go(open.upkeep.health.clone()).await;
+    // Right before the listeners end: who comes in between is turned away without a word.
     open.take_waiting().await;
     drop(stop);
     open.end().await;
@@ -127,7 +129,6 @@ impl Open {
 
     /// Takes no more, and waits for the answers that run.
     async fn end(self) {
-        grpc::let_watchers_go(self.upkeep.health).await;
         let admin = async {
             if let Some(admin) = self.admin {
                 admin.drain("administrators").await;
