@@ -1,12 +1,13 @@
 //! Traces of the real binary, as a collector receives them.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
-use shortlist_proto::v1::RecommendRequest;
-use shortlist_proto::v1::shortlist_service_client::ShortlistServiceClient;
+use shortlist_client::{Client, RecommendRequest};
 use tokio::runtime::Runtime;
 
 use super::collector::{Collector, hex, text};
@@ -32,7 +33,7 @@ fn post(server: &Server, path: &str, parent: &str, body: &Value) -> Value {
     response.body_mut().read_json().unwrap()
 }
 
-fn names(spans: &[opentelemetry_proto::tonic::trace::v1::Span]) -> BTreeSet<&str> {
+fn names(spans: &[Span]) -> BTreeSet<&str> {
     spans.iter().map(|span| span.name.as_str()).collect()
 }
 
@@ -97,16 +98,15 @@ fn a_request_is_a_span_of_its_callers_trace_and_each_stage_one_of_its_own() {
 
     // The same over gRPC, and an error of the caller's, which is none of the service's.
     Runtime::new().unwrap().block_on(async {
-        let mut client = ShortlistServiceClient::connect(server.url.clone()).await.unwrap();
+        let client = Client::connect(server.url.clone()).await.unwrap();
         for (number, k) in [(5, 3), (6, 100_000)] {
-            let message = RecommendRequest { user_id: Some("user-4".to_owned()), k: Some(k), ..Default::default() };
-            let mut request = tonic::Request::new(message);
-            request.metadata_mut().insert("traceparent", parent(number, "01").parse().unwrap());
-            assert_eq!(client.recommend(request).await.is_ok(), k == 3);
+            let client = client.in_trace(&parent(number, "01"), "shop=basket").unwrap();
+            assert_eq!(client.recommend(RecommendRequest::for_user("user-4", k)).await.is_ok(), k == 3);
         }
     });
     let (span, parts) = collector.trace(&trace_id(5));
     assert_eq!((span.name.as_str(), hex(&span.parent_span_id).as_str()), ("recommend", CALLERS_SPAN));
+    assert_eq!(span.trace_state, "shop=basket");
     assert!(names(&parts).is_superset(&BTreeSet::from(["queue", "popular", "ranking"])));
     let (span, _) = collector.trace(&trace_id(6));
     assert_eq!(text(&span.attributes, "shortlist.code").as_deref(), Some("invalid_input"));
@@ -119,6 +119,33 @@ fn a_request_is_a_span_of_its_callers_trace_and_each_stage_one_of_its_own() {
     assert_eq!(server.stop(), Some(0));
     let traced: BTreeSet<_> = collector.spans().iter().map(|span| hex(&span.trace_id)).collect();
     assert!(traced.contains(&trace_id(7)));
+}
+
+#[test]
+fn a_request_whose_caller_hangs_up_is_traced_too() {
+    let collector = Collector::start();
+    let (_folder, server) = server(&collector.endpoint, "sample = 0.0\ntraces_per_second = 1000");
+    let address = server.url.strip_prefix("http://").unwrap();
+    let is_left = |span: &Span| text(&span.attributes, "shortlist.code").as_deref() == Some("hung_up");
+    // Some are answered before.
+    let until = Instant::now() + Duration::from_secs(20);
+    for number in 1.. {
+        assert!(Instant::now() < until, "no span of a request that nobody waited for");
+        let mut caller = TcpStream::connect(address).unwrap();
+        let parent = format!("00-{number:032x}-{CALLERS_SPAN}-01");
+        let head =
+            format!("GET /v1/users/user-3/recommendations?k=50 HTTP/1.1\r\nhost: h\r\ntraceparent: {parent}\r\n\r\n");
+        caller.write_all(head.as_bytes()).unwrap();
+        drop(caller);
+        std::thread::sleep(Duration::from_millis(5));
+        if collector.spans().iter().any(is_left) {
+            break;
+        }
+    }
+    let spans = collector.spans();
+    let left = spans.iter().find(|span| is_left(span)).unwrap();
+    assert_eq!((left.name.as_str(), hex(&left.parent_span_id).as_str()), ("recommend", CALLERS_SPAN));
+    assert_eq!(left.status.as_ref().map(|status| status.code), Some(0), "it is not the service's fault");
 }
 
 #[test]

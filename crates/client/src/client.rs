@@ -28,7 +28,15 @@ pub struct Client {
     authorization: Option<MetadataValue<Ascii>>,
     patience: Patience,
     priority: Priority,
+    trace: Option<Arc<Trace>>,
     retries: Arc<Retries>,
+}
+
+/// The caller's span, as W3C writes it.
+#[derive(Debug)]
+struct Trace {
+    parent: MetadataValue<Ascii>,
+    state: Option<MetadataValue<Ascii>>,
 }
 
 /// How long and how often a caller tries.
@@ -70,7 +78,7 @@ impl Client {
         patience: Patience,
         retries: Arc<Retries>,
     ) -> Self {
-        Self { grpc: Grpc::new(channel), authorization, patience, priority: Priority::High, retries }
+        Self { grpc: Grpc::new(channel), authorization, patience, priority: Priority::High, trace: None, retries }
     }
 
     /// The same client, whose calls may take so long: `client.within(SHORT).recommend(...)`.
@@ -85,6 +93,21 @@ impl Client {
     #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
         Self { priority, ..self.clone() }
+    }
+
+    /// The same client, whose calls are parts of a trace: of the span that `traceparent` names, with the `tracestate` that goes
+    /// with it, empty if there is none, both as W3C writes them and as the propagator of a tracing library gives them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what cannot be sent as a header; what is no `traceparent` the service ignores.
+    pub fn in_trace(&self, traceparent: &str, tracestate: &str) -> Result<Self, Error> {
+        let value = |what, text: &str| {
+            let invalid = |_| Error::Invalid { what, reason: "must be printable ASCII".to_owned() };
+            MetadataValue::try_from(text).map_err(invalid)
+        };
+        let state = (!tracestate.is_empty()).then(|| value("tracestate", tracestate)).transpose()?;
+        let trace = Trace { parent: value("traceparent", traceparent)?, state };
+        Ok(Self { trace: Some(Arc::new(trace)), ..self.clone() })
     }
 
     /// The items for one user or session, best first.
@@ -284,8 +307,14 @@ impl Client {
         }
     }
 
-    /// Says who calls, and how much it matters.
+    /// Says who calls, how much it matters, and what for.
     fn introduce<M>(&self, request: &mut Request<M>) {
+        if let Some(Trace { parent, state }) = self.trace.as_deref() {
+            request.metadata_mut().insert("traceparent", parent.clone());
+            if let Some(state) = state {
+                request.metadata_mut().insert("tracestate", state.clone());
+            }
+        }
         if self.priority == Priority::Low {
             request.metadata_mut().insert(Priority::HEADER, self.priority.metadata());
         }

@@ -25,6 +25,8 @@
 //! **Priority.** What nobody waits for, such as a prefetch, is sent with [`Priority::Low`]: the service does it with what is
 //! left over, and refuses it before anything else.
 //!
+//! **Traces.** [`Client::in_trace`] passes the caller's span on, so that the service's spans stand below it.
+//!
 //! **Retries.** What the service turned away at its door is sent again, and after a broken connection what is safe to
 //! repeat: questions, and events that carry an `event_id`. Waits double and are spread by chance; the service's
 //! `retry-after` and `grpc-retry-pushback-ms` are honoured; what could not be answered before the deadline is not

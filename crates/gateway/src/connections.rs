@@ -1,7 +1,10 @@
+use std::io;
+
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -52,19 +55,6 @@ impl Connections {
         }
     }
 
-    /// Takes the connections that wait, and waits for none.
-    pub(crate) async fn take_waiting(&mut self) {
-        while self.open.len() < self.max {
-            let accepted = tokio::select! {
-                biased;
-                accepted = self.listener.accept() => accepted,
-                () = std::future::ready(()) => return,
-            };
-            let Ok((stream, _)) = accepted else { return };
-            self.serve(stream);
-        }
-    }
-
     fn serve(&mut self, stream: TcpStream) {
         let (router, tls, stopped) = (self.router.clone(), self.tls.clone(), self.stopped.clone());
         self.open.spawn(serve_stream(stream, router, tls, stopped));
@@ -76,10 +66,36 @@ impl Connections {
         self.listener
     }
 
-    /// Takes no more, and waits for the answers that run.
-    pub(crate) async fn drain(self, of: &str) {
-        let Self { listener, mut open, .. } = self;
+    /// Takes those that wait at the door, whose requests are under way, and no more. Who comes in the instant between the last
+    /// of them and the end of the listener is reset: no system has a way to end both at once.
+    pub(crate) fn close(mut self) -> Closed {
+        while self.open.len() < self.max
+            && let Ok(stream) = accept_now(&self.listener)
+        {
+            self.serve(stream);
+        }
+        let Self { listener, open, .. } = self;
         drop(listener);
+        Closed { open }
+    }
+}
+
+/// A connection that the system holds. The runtime would hear of it some moments later.
+fn accept_now(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = SockRef::from(listener).accept()?;
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream.into())
+}
+
+/// Connections whose listener is gone.
+pub(crate) struct Closed {
+    open: JoinSet<()>,
+}
+
+impl Closed {
+    /// Waits for the answers that run.
+    pub(crate) async fn drain(mut self, of: &str) {
+        let open = &mut self.open;
         tracing::info!(of, open = open.len(), "takes no more connections");
         let drained = timeout(SHUTDOWN_GRACE, async { while open.join_next().await.is_some() {} }).await;
         if drained.is_err() {

@@ -30,15 +30,15 @@ pub(crate) async fn observe(State(traces): State<Traces>, mut request: Request, 
     let received = Received::new();
     let method = Endpoint::of(&request).name;
     request.extensions_mut().insert(received);
-    let trace = traces.begin(method, request.headers(), &received);
+    let traced = traces.begin(method, request.headers(), &received);
     // Of the highest level, so that every line about a request bears its name, whatever is said at all.
     let span = tracing::error_span!("request", request_id = %received.request_id, method, trace_id = Empty);
     let answering = next.run(request).instrument(span.clone());
-    let mut response = match &trace {
+    let mut response = match &traced {
         None => answering.await,
-        Some(trace) => {
-            span.record("trace_id", trace.id());
-            trace.follow(answering).await
+        Some(traced) => {
+            span.record("trace_id", traced.trace().id());
+            traced.trace().follow(answering).await
         }
     };
 
@@ -47,12 +47,10 @@ pub(crate) async fn observe(State(traces): State<Traces>, mut request: Request, 
     counter!(REQUESTS, "method" => method, "code" => code.clone()).increment(1);
     histogram!(REQUEST_SECONDS, "method" => method).record(elapsed);
     span.in_scope(|| log(&response, method, &code, elapsed));
-    if let Some(trace) = &trace {
-        trace.tell("shortlist.request_id", received.request_id.to_string());
-        trace.tell("shortlist.code", code.clone());
-        trace.tell("http.response.status_code", i64::from(response.status().as_u16()));
-        let status = if failed_inside(&response) { Status::error(code) } else { Status::Unset };
-        traces.end(trace, method, status);
+    if let Some(traced) = traced {
+        traced.trace().tell("shortlist.code", code.clone());
+        traced.trace().tell("http.response.status_code", i64::from(response.status().as_u16()));
+        traced.end(if failed_inside(&response) { Status::error(code) } else { Status::Unset });
     }
     if let Ok(id) = HeaderValue::from_str(&received.request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -72,11 +72,16 @@ pub async fn serve(
     tracing::info!(delay = ?service.shutdown_delay(), "no longer ready; what comes is still served for a moment");
     open.until(sleep(service.shutdown_delay())).await;
 
-    grpc::let_watchers_go(open.upkeep.health.clone()).await;
-    // Right before the listeners end: who comes in between is turned away without a word.
-    open.take_waiting().await;
+    let Open { api, admin, upkeep } = open;
+    grpc::let_watchers_go(upkeep.health).await;
+    let (api, admin) = (api.close(), admin.map(Connections::close));
     drop(stop);
-    open.end().await;
+    let admin_drained = async {
+        if let Some(admin) = admin {
+            admin.drain("administrators").await;
+        }
+    };
+    tokio::join!(api.drain("REST and gRPC"), admin_drained);
     if let Some(export) = export {
         export.finish().await;
     }
@@ -117,24 +122,6 @@ impl Open {
                 () = next_of(&mut self.admin) => {}
             }
         }
-    }
-
-    /// Takes the connections that the system has taken already: their requests are under way.
-    async fn take_waiting(&mut self) {
-        self.api.take_waiting().await;
-        if let Some(admin) = &mut self.admin {
-            admin.take_waiting().await;
-        }
-    }
-
-    /// Takes no more, and waits for the answers that run.
-    async fn end(self) {
-        let admin = async {
-            if let Some(admin) = self.admin {
-                admin.drain("administrators").await;
-            }
-        };
-        tokio::join!(admin, self.api.drain("REST and gRPC"));
     }
 }
 

@@ -52,11 +52,12 @@ struct Counts {
     refused: u64,
     failed: u64,
     degraded: u64,
-    p50_ms: f64,
-    p90_ms: f64,
-    p99_ms: f64,
-    p999_ms: f64,
-    max_ms: f64,
+    /// None without an answer, as all times.
+    p50_ms: Option<f64>,
+    p90_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    p999_ms: Option<f64>,
+    max_ms: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,9 +69,11 @@ struct KindCounts {
 
 impl From<&Tally> for Counts {
     fn from(tally: &Tally) -> Self {
-        let [p50_ms, p90_ms, p99_ms, p999_ms] = [50.0, 90.0, 99.0, 99.9].map(|share| tally.percentile_ms(share));
         let &Tally { sent, refused, failed, degraded, .. } = tally;
-        let (ok, max_ms) = (tally.answered(), tally.max_ms());
+        let ok = tally.answered();
+        let percentile = |share| (ok > 0).then(|| tally.percentile_ms(share));
+        let [p50_ms, p90_ms, p99_ms, p999_ms] = [50.0, 90.0, 99.0, 99.9].map(percentile);
+        let max_ms = (ok > 0).then(|| tally.max_ms());
         Self { sent, ok, refused, failed, degraded, p50_ms, p90_ms, p99_ms, p999_ms, max_ms }
     }
 }
@@ -177,7 +180,9 @@ fn print_table(report: &Report) {
         let &Counts { sent, ok, refused, failed, degraded, p50_ms, p90_ms, p99_ms, p999_ms, max_ms } = counts;
         let mut row = vec![name.to_owned()];
         row.extend([sent, ok, degraded, refused, failed].iter().map(ToString::to_string));
-        row.extend([p50_ms, p90_ms, p99_ms, p999_ms, max_ms].iter().map(|ms| format!("{ms:.1}")));
+        row.extend(
+            [p50_ms, p90_ms, p99_ms, p999_ms, max_ms].map(|ms| ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"))),
+        );
         row
     };
     let mut rows: Vec<_> = report.kinds.iter().map(|one| row(one.kind, &one.counts)).collect();
@@ -220,7 +225,7 @@ fn judge(args: &LoadtestArgs, load: &Load, report: &Report) -> anyhow::Result<()
         report.whole.sent,
         report.whole.refused,
         report.whole.failed,
-        report.whole.p99_ms
+        load.whole().percentile_ms(99.0)
     );
     Ok(())
 }

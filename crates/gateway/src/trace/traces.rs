@@ -54,7 +54,12 @@ impl Traces {
 
     /// The trace of a request that came with these headers, if it is one of those that are traced: its caller traces it,
     /// or it is drawn, and there were not too many this second.
-    pub(crate) fn begin(&self, method: &str, headers: &HeaderMap, received: &Received) -> Option<Arc<RequestTrace>> {
+    pub(crate) fn begin(
+        &self,
+        method: &'static str,
+        headers: &HeaderMap,
+        received: &Received,
+    ) -> Option<TracedRequest> {
         let on = self.0.as_ref()?;
         let parent = parent_of(headers);
         let is_wanted = parent.as_ref().map_or_else(
@@ -68,14 +73,40 @@ impl Traces {
             counter!(TRACES_LIMITED).increment(1);
             return None;
         }
-        Some(Arc::new(RequestTrace::begin(received, parent)))
+        let trace = Arc::new(RequestTrace::begin(received, parent));
+        trace.tell("shortlist.request_id", received.request_id.to_string());
+        Some(TracedRequest { on: Arc::clone(on), trace, method, is_answered: false, status: Status::Unset })
+    }
+}
+
+/// A request that is traced, until its spans are handed over: when it is answered, or dropped because its caller hung up.
+pub(crate) struct TracedRequest {
+    on: Arc<On>,
+    trace: Arc<RequestTrace>,
+    method: &'static str,
+    is_answered: bool,
+    status: Status,
+}
+
+impl TracedRequest {
+    /// Its parts, and what is told of it.
+    pub(crate) fn trace(&self) -> &Arc<RequestTrace> {
+        &self.trace
     }
 
-    /// Hands the spans of a request over that is answered.
-    pub(crate) fn end(&self, trace: &RequestTrace, method: &'static str, status: Status) {
-        if let Some(on) = &self.0 {
-            on.queue.send(trace.end(&on.scope, method, status));
+    /// Hands the spans over.
+    pub(crate) fn end(mut self, status: Status) {
+        (self.is_answered, self.status) = (true, status);
+    }
+}
+
+impl Drop for TracedRequest {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.trace.tell("shortlist.code", "hung_up");
         }
+        let status = std::mem::replace(&mut self.status, Status::Unset);
+        self.on.queue.send(self.trace.end(&self.on.scope, self.method, status));
     }
 }
 
