@@ -24,7 +24,7 @@ deny:
 
 # One short round of each benchmark: that they run, not how fast.
 bench-smoke:
-    cargo test -p shortlist --benches
+    cargo test --workspace --bench '*'
 
 # The benchmarks and the 100 ms budget check.
 bench:
@@ -32,7 +32,7 @@ bench:
 
 # Tests on real data, in the folder that SHORTLIST_DATA names.
 test-real-data:
-    cargo test -p shortlist --features real-data --test real_data
+    cargo test --workspace --features shortlist/real-data --test real_data
 
 # What is promised when things go wrong, in full, with a table: durability (D), swaps (H), overload (O), poisoned input (P), security (S). An hour; D5 needs root to mount.
 reliability *CHECKS:

@@ -215,6 +215,18 @@ fn a_variant_may_serve_from_a_bundle_of_its_own() {
     assert_eq!(server.stop(), Some(0));
     // What either read is what the log says.
     assert_eq!(ok_json(&["audit", "skew", "--store", &store, "--json"])["differences"], 0);
+
+    // One that went bad keeps nobody from being served: its variant is left out.
+    let ranker = format!("store/bundles/{}/ranker.json", first["bundle"].as_str().unwrap());
+    std::fs::write(path(&folder, &ranker), "{}").unwrap();
+    std::fs::write(&config, with(first["bundle"].as_str().unwrap())).unwrap();
+    let server = Server::start(&store);
+    assert!(server.said("a variant of an experiment has no bundle"));
+    for user in 1..=60 {
+        let (_, body) = server.get(&format!("/v1/users/user-{user}/recommendations?k=3"));
+        assert_eq!(body["bundle"], second["bundle"], "{body}");
+        assert_ne!(body["experiment"]["variant"], "other", "{body}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod harness;
 
+use std::fs::read_to_string;
 use std::time::{Duration, Instant};
 
 use harness::{Server, fails, folder, imported_store, ok, ok_json};
@@ -56,4 +57,36 @@ fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
     assert_eq!(server.stop(), Some(0));
     assert_eq!(ok_json(&["registry", "show", "--store", &store, "--json"])["id"], bundle);
     ok(&["log", "verify", "--store", &store]);
+}
+
+/// What the system says of a process: its parent, and whether it runs.
+fn process(id: u32) -> Option<(u32, bool)> {
+    let stat = read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let runs = fields.next()? != "Z";
+    Some((fields.next()?.parse().ok()?, runs))
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap();
+    let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter(|id| process(*id).is_some_and(|(of, _)| of == parent)).collect()
+}
+
+#[test]
+fn a_training_is_the_first_to_go_and_does_not_outlive_its_server() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    let server = Server::start_with(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "10s"]);
+    let first_to_go =
+        |id: &u32| read_to_string(format!("/proc/{id}/oom_score_adj")).is_ok_and(|score| score.trim() == "500");
+    server.wait_until("a training runs", |server| children(server.id()).iter().any(first_to_go));
+    let training = children(server.id()).into_iter().find(first_to_go).unwrap();
+    server.kill();
+    let killed = Instant::now();
+    while process(training).is_some_and(|(_, runs)| runs) {
+        assert!(killed.elapsed() < Duration::from_secs(2), "it trains for nobody");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(ok_json(&["registry", "list", "--store", &store, "--json"])["bundles"], serde_json::json!([]));
 }

@@ -77,6 +77,14 @@ pub fn check(_: Form) -> String {
     ok(&["registry", "promote", "--store", &store, b.as_str()]);
     server.wait_until("the whole one serves", |_| serves() == b.as_str());
     assert_eq!(metric("shortlist_swaps_total"), 1);
+    // One whose bytes are not those that were published is refused and counted, too.
+    std::fs::write(path(&folder, &format!("store/bundles/{a}/ranker.json")), "{}").unwrap();
+    let refused = metric("shortlist_bundles_refused_total");
+    let url = format!("http://{}/admin/v1/bundles/{a}/promote", server.admin_address());
+    let (status, body): (u16, Value) = send_with_key("POST", &url, Some(key));
+    assert_eq!((status, body["code"].as_str()), (409, Some("bundle_damaged")), "{body}");
+    assert_eq!(metric("shortlist_bundles_refused_total"), refused + 1);
+    assert!(server.said("the bundle was not promoted"));
     format!(
         "{} files of another bundle of the same shape, each refused by name at the command line and over HTTP, and counted; promoted by \
          hand, the server kept what it had",

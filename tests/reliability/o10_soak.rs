@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use shortlist_gateway::stand_back;
 use shortlist_load::{Asks, Kind, Load, Manners, Schedule, Traffic};
 use shortlist_store::{BundleId, Store};
 
@@ -14,9 +15,11 @@ use super::soak_picture::{Course, soak_svg};
 use super::{Form, SEED};
 use crate::world::{K, Size};
 
-/// What is asked, in shares of the capacity.
-const LOADS: [(Kind, f64); 4] =
-    [(Kind::RestRecommend, 0.315), (Kind::GrpcRecommend, 0.315), (Kind::RestEvent, 0.035), (Kind::GrpcEvent, 0.035)];
+/// What is asked, in shares of the capacity: lists, and events, whose time is that of the disk.
+const LISTS: [(Kind, f64); 2] = [(Kind::RestRecommend, 0.315), (Kind::GrpcRecommend, 0.315)];
+const EVENTS: [(Kind, f64); 2] = [(Kind::RestEvent, 0.035), (Kind::GrpcEvent, 0.035)];
+/// The log has more than so many records when the hour begins: the first checkpoint is made before, and the next ones within it.
+const CONFIG: &str = "[store]\ncheckpoint_records = 50000\n";
 /// What the last quarter may have over the second one: the first fills caches. What users did is kept, some 50 bytes an
 /// event, which is more than a leak that this would not see.
 const GROWTH_MAX: f64 = 1.05;
@@ -31,21 +34,26 @@ const LOST_MAX: f64 = 0.0001;
 pub fn check(form: Form) -> String {
     let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
     let (seconds, swap_every, look_every) = form.pick((8, 3, 0.2), (3_600, 300, 5.0));
-    let driven = Driven::over(form, size, "", with_three_bundles);
+    let driven = Driven::over(form, size, CONFIG, with_three_bundles);
     let capacity = driven.capacity();
     driven.rest(Duration::from_secs(5));
     let store = Store::open(driven.folder.path()).unwrap();
     let ids: Vec<BundleId> = store.registry().list().unwrap().into_iter().map(|bundle| bundle.id).collect();
 
     let users = (size.users, size.items);
-    let rates = LOADS.map(|(kind, share)| (kind, share * capacity));
-    let schedule = Schedule::new(&rates, Duration::from_secs(seconds), users, SEED).unwrap();
-    let (target, asks) = (driven.server.address.into(), Asks::full_lists(K));
-    let traffic = Traffic { target, schedule, warm_up: WARM_UP, manners: Manners::default(), asks };
+    let traffic = |loads: [(Kind, f64); 2]| {
+        let rates = loads.map(|(kind, share)| (kind, share * capacity));
+        let schedule = Schedule::new(&rates, Duration::from_secs(seconds), users, SEED).unwrap();
+        let (target, asks) = (driven.server.address.into(), Asks::full_lists(K));
+        Traffic { target, schedule, warm_up: WARM_UP, manners: Manners::default(), asks }
+    };
+    let (lists, events) = (traffic(LISTS), traffic(EVENTS));
     let (over, swaps, looks) = (AtomicBool::new(false), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let started = Instant::now();
-    let load = std::thread::scope(|scope| {
+    let (lists, events) = std::thread::scope(|scope| {
         scope.spawn(|| {
+            // It shares a core with the driver, and checks each bundle that it promotes.
+            stand_back();
             every(swap_every as f64, &over, |number| {
                 let at = started.elapsed().as_secs_f64();
                 swap(&driven.server, &store, Change::Promote(&ids[[1, 2, 0][number % 3]]));
@@ -59,29 +67,36 @@ pub fn check(form: Form) -> String {
                 looks.lock().unwrap().push((started.elapsed().as_secs_f64(), memory, files));
             });
         });
-        let load = driven.driver.run(&traffic, &mut |_| ()).unwrap();
+        let events = scope.spawn(|| driven.driver.run(&events, &mut |_| ()).unwrap());
+        let lists = driven.driver.run(&lists, &mut |_| ()).unwrap();
         over.store(true, Ordering::Relaxed);
-        load
+        (lists, events.join().unwrap())
     });
     let (swaps, looks) = (swaps.into_inner().unwrap(), looks.into_inner().unwrap());
-    let whole = load.whole();
+    let (whole, written) = (lists.whole(), events.whole());
     let memory: Course = looks.iter().map(|(at, memory, _)| (*at, *memory)).collect();
     let files: Course = looks.iter().map(|(at, _, files)| (*at, *files)).collect();
-    let times = times(&load);
+    let (times, commits) = (times(&lists), times(&events));
     if let Some(file) = std::env::var_os("SHORTLIST_SOAK_SVG") {
-        let title = format!("{} answers in {} min, {} swaps", whole.answered(), seconds / 60, swaps.len());
-        let panels = [("memory, MiB", &memory), ("open files and sockets", &files), ("p99, ms", &times)];
+        let (answered, acknowledged, minutes) = (whole.answered(), written.answered(), seconds / 60);
+        let title = format!("{answered} lists and {acknowledged} events in {minutes} min, {} swaps", swaps.len());
+        let panels = [
+            ("memory, MiB", &memory),
+            ("open files and sockets", &files),
+            ("p99 of lists, ms", &times),
+            ("p99 of events until they are on disk, ms", &commits),
+        ];
         std::fs::write(file, soak_svg(&title, &panels, &swaps)).unwrap();
     }
     let [memory, files, times] = [memory, files, times].map(|course| quarters(&course, seconds as f64));
+    let lost = whole.failed + whole.refused + written.failed + written.refused;
     let shown = format!(
-        "C = {capacity:.0}/s, 0.7 of it for {} min: {} answered, {} of them degraded, {} refused, {} failed, {} swaps; second and last quarter: memory \
-         {:.0} and {:.0} MiB, open files {:.0} and {:.0}, p99 {:.1} and {:.1} ms",
+        "C = {capacity:.0}/s, 0.7 of it for {} min: {} lists, {} of them degraded, {} events, {lost} requests refused or failed, {} swaps; \
+         second and last quarter: memory {:.0} and {:.0} MiB, open files {:.0} and {:.0}, p99 of lists {:.1} and {:.1} ms",
         seconds / 60,
         whole.answered(),
         whole.degraded,
-        whole.refused,
-        whole.failed,
+        written.answered(),
         swaps.len(),
         memory.0,
         memory.1,
@@ -92,7 +107,8 @@ pub fn check(form: Form) -> String {
     );
     assert!(swaps.len() as u64 >= seconds / swap_every - 1, "too few swaps: {shown}");
     assert!(memory.1 > 0.0 && files.1 > 0.0 && times.1 > 0.0, "{shown}");
-    assert!((whole.failed + whole.refused) as f64 <= LOST_MAX * whole.sent as f64, "{:?}: {shown}", whole.failures);
+    let sent = whole.sent + written.sent;
+    assert!(lost as f64 <= LOST_MAX * sent as f64, "{:?} {:?}: {shown}", whole.failures, written.failures);
     if form == Form::Full {
         assert!(whole.degraded as f64 <= DEGRADED_MAX * whole.sent as f64, "degraded: {shown}");
         assert!(memory.1 <= GROWTH_MAX * memory.0, "memory: {shown}");

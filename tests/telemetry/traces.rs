@@ -126,7 +126,7 @@ fn a_request_whose_caller_hangs_up_is_traced_too() {
     let collector = Collector::start();
     let (_folder, server) = server(&collector.endpoint, "sample = 0.0\ntraces_per_second = 1000");
     let address = server.url.strip_prefix("http://").unwrap();
-    let is_left = |span: &Span| text(&span.attributes, "shortlist.code").as_deref() == Some("hung_up");
+    let is_left = |span: &Span| text(&span.attributes, "shortlist.code").as_deref() == Some("unanswered");
     // Some are answered before.
     let until = Instant::now() + Duration::from_secs(20);
     for number in 1.. {

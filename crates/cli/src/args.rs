@@ -41,6 +41,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether the command trains for a server, in whose log its errors stand.
+    pub(crate) fn is_background(&self) -> bool {
+        matches!(&self.command, Command::Train(args) if args.background)
+    }
+
     /// Whether the command ends in a server, whose log people want to read.
     pub(crate) fn is_server(&self) -> bool {
         match &self.command {
@@ -182,7 +187,7 @@ pub(crate) struct TrainArgs {
     /// When the new bundle starts to serve
     #[arg(long, value_enum, default_value_t = PromoteArg::Gate)]
     pub(crate) promote: PromoteArg,
-    /// Let all other processes go first
+    /// Let all other processes go first, end with the one that started it, and log like a server
     #[arg(long)]
     pub(crate) background: bool,
     /// Print one JSON object instead of text

@@ -33,10 +33,19 @@ const EXIT_CONFIG: u8 = 64;
 fn main() -> ExitCode {
     let args = Args::parse();
     start_logging(&args);
+    let is_background = args.is_background();
+    if args.is_server() || is_background {
+        // Whoever reads the log reads nothing else.
+        std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+    }
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&error);
+            if is_background {
+                tracing::error!(error = format!("{error:#}"), "the training ended without a bundle that serves");
+            } else {
+                output::error(&error);
+            }
             let is_config = error.downcast_ref::<ConfigError>().is_some();
             if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
         }

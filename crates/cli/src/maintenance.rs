@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use shortlist_gateway::stand_back;
 use shortlist_recommender::{DurableState, RestoreError};
 use shortlist_store::{BundleId, LogWriter, Store, StoreConfig, StoreError};
 use shortlist_types::LogSeq;
@@ -18,19 +19,6 @@ const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(60);
 const AGE_EVERY: Duration = Duration::from_secs(30);
 /// The least share of the log that is worth a cut: each costs a fold up to it.
 const CUT_SHARE_MIN: f64 = 0.02;
-
-/// How far it stands back behind threads that answer and acknowledge, as `nice` counts.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
-/// Lets whoever waits for an answer go first, before this thread and those that it will start. Only on Linux is the
-/// priority the thread's own.
-pub(crate) fn stand_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%error, "maintenance runs at the priority of all threads");
-    }
-}
 
 /// The thread that keeps a served store in order.
 pub(crate) struct Maintenance {

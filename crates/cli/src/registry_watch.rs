@@ -1,23 +1,35 @@
-//! Follows the registry: what is promoted serves within a second.
+//! Follows the registry: what is promoted is seen within a second, loaded, warmed, and serves.
 
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
 use metrics::counter;
-use shortlist_gateway::{BUNDLES_REFUSED, SWAPS};
+use shortlist_gateway::{BUNDLES_REFUSED, SWAPS, stand_back};
 use shortlist_recommender::{Bundle, Recommender};
 use shortlist_store::{BundleId, Store};
 
 use crate::clock;
-use crate::maintenance::stand_back;
 use crate::serving::load_current;
 
 /// How often it looks for another promoted bundle.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Share of a core that a bundle is warmed with, beside requests.
+const WARM_SHARE: f64 = 0.1;
 /// A bundle that was refused is tried again after so many looks: it may have been published anew.
 const RETRY_AFTER_LOOKS: u32 = 30;
+
+/// What keeps the promoted bundle from serving.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Trouble {
+    /// Nobody knows which one it is.
+    Unreadable,
+    /// This one cannot serve.
+    Refused(BundleId),
+}
 
 /// The thread that swaps to what was promoted. One that cannot serve is said and tried again every half minute, and the
 /// current one stays.
@@ -30,50 +42,60 @@ impl RegistryWatch {
     /// Works until `stopping`.
     pub(crate) fn start(self, stopping: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
         Builder::new().name("registry-watch".to_owned()).spawn(move || {
-            let mut refused = None;
+            let mut trouble = None;
             let mut looks: u32 = 0;
             while !stopping.load(Ordering::Relaxed) {
                 sleep(LOOK_EVERY);
                 looks = looks.wrapping_add(1);
                 if looks.is_multiple_of(RETRY_AFTER_LOOKS) {
-                    refused = None;
+                    trouble = None;
                 }
-                self.recommender.keep_fast();
-                refused = self.look(refused, &stopping);
+                // A bundle that lets a stage panic must not be the last one that is looked at.
+                let look = AssertUnwindSafe(|| self.look(trouble.as_ref(), &stopping));
+                trouble = catch_unwind(look).unwrap_or_else(|_| {
+                    tracing::error!("the look at the registry panicked; the one in service stays");
+                    self.store.registry().current().ok().flatten().map(Trouble::Refused)
+                });
             }
         })
     }
 
-    /// Swaps to the promoted bundle, unless it serves or was refused before; the one that is refused now.
-    fn look(&self, refused: Option<BundleId>, stopping: &AtomicBool) -> Option<BundleId> {
+    /// Swaps to the promoted bundle, unless it serves or was refused before. What keeps it from serving, told once.
+    fn look(&self, known: Option<&Trouble>, stopping: &AtomicBool) -> Option<Trouble> {
+        self.recommender.keep_fast();
+        let tell = |trouble: Trouble, error: &dyn Display, told: &str| {
+            if known != Some(&trouble) {
+                counter!(BUNDLES_REFUSED).increment(1);
+                tracing::error!(%error, "{told}; the one in service stays");
+            }
+            Some(trouble)
+        };
         let current = match self.store.registry().current() {
             Ok(current) => current,
-            Err(error) => {
-                tracing::warn!(%error, "cannot read the registry; the bundle in service stays");
-                return refused;
-            }
+            Err(error) => return tell(Trouble::Unreadable, &error, "the registry cannot be read"),
         };
         let serving = self.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
-        if current == serving || current == refused {
-            return refused;
+        if current == serving {
+            return None;
+        }
+        if let (Some(Trouble::Refused(refused)), Some(current)) = (known, &current)
+            && refused == current
+        {
+            return known.cloned();
         }
         match self.load() {
-            Ok(_) if stopping.load(Ordering::Relaxed) => refused,
+            Ok(_) if stopping.load(Ordering::Relaxed) => None,
             Ok(bundle) => {
                 let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
-                bundle.iter().for_each(|bundle| self.recommender.warm(bundle, clock::now()));
+                bundle.iter().for_each(|bundle| self.recommender.warm(bundle, clock::now(), WARM_SHARE));
                 self.recommender.swap(bundle);
                 counter!(SWAPS).increment(1);
                 tracing::info!(bundle = id, "swapped");
-                refused
+                None
             }
             Err(error) => {
-                counter!(BUNDLES_REFUSED).increment(1);
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the promoted bundle cannot serve; the one in service stays"
-                );
-                current
+                let trouble = current.map_or(Trouble::Unreadable, Trouble::Refused);
+                tell(trouble, &format!("{error:#}"), "the promoted bundle cannot serve")
             }
         }
     }

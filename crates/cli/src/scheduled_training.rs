@@ -1,6 +1,7 @@
 //! `serve --train-every`: trains while it serves, so that nobody needs a timer beside it.
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,8 +35,8 @@ pub(crate) fn parse_every(text: &str) -> Result<Duration, String> {
     if range.contains(&every) { Ok(every) } else { Err("must be 10 seconds to 30 days".to_owned()) }
 }
 
-/// Trains in a process of its own, at low priority: it may take all the memory it needs or end as it will, the server
-/// goes on. What it promotes the server finds in the registry, as it finds any other.
+/// Trains in a process of its own, at low priority, which ends with the server: it may take all the memory it needs or end
+/// as it will, the server goes on. What it promotes the server finds in the registry, as it finds any other.
 pub(crate) struct ScheduledTraining {
     pub(crate) store: StoreArgs,
     /// From the start of one to the start of the next; one that takes longer puts the next off. The first comes as soon as
@@ -98,7 +99,9 @@ impl ScheduledTraining {
             command.arg("--config").arg(config);
         }
         // What it complains of stands in the server's own log.
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("it does not start")?;
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        // What stops the server from a terminal is not for the training: the server ends it.
+        let mut child = command.process_group(0).spawn().context("it does not start")?;
         let printed = child.stdout.take().map(|stdout| std::thread::spawn(move || read(stdout)));
         let Some(status) = wait(&mut child, stopping)? else { return Ok(None) };
         let printed = printed.and_then(|printed| printed.join().ok()).unwrap_or_default();

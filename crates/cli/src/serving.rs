@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use metrics::counter;
 use shortlist_features::FeatureState;
-use shortlist_gateway::{Loaded, Parts, Service};
+use shortlist_gateway::{BUNDLES_REFUSED, Loaded, Parts, Service};
 use shortlist_recommender::{Bundle, DurableState, Recommender};
 use shortlist_store::{BundleId, LogAppender, LogWriter, ServedLog, Store};
 use shortlist_training::Progress;
@@ -23,6 +24,8 @@ use crate::scheduled_training::ScheduledTraining;
 
 /// Records that may wait for the log; beyond it events are refused with 429.
 const WRITE_QUEUE_MAX: usize = 65_536;
+/// Share of a core that a bundle is warmed with, while nobody is served.
+const WARM_SHARE: f64 = 1.0;
 
 /// All that serves a store.
 pub(crate) struct Serving {
@@ -53,17 +56,23 @@ impl Serving {
         let recommender = Arc::new(recommender.with_experiments(&config.experiments)?);
         let spared: BTreeSet<_> = config.experiments.bundles().cloned().collect();
         for id in &spared {
-            let bundle = load(&store, id).with_context(|| format!("an experiment serves from bundle {id}"))?;
-            recommender.warm(&bundle, clock::now());
-            recommender.hold(Arc::new(bundle));
+            match load(&store, id) {
+                Ok(bundle) => {
+                    recommender.warm(&bundle, clock::now(), WARM_SHARE);
+                    recommender.hold(Arc::new(bundle));
+                }
+                Err(error) => {
+                    refuse(&error, "a variant of an experiment has no bundle; its users are not in the experiment")
+                }
+            }
         }
         match load_current(&store) {
             Ok(bundle) => {
-                bundle.iter().for_each(|bundle| recommender.warm(bundle, clock::now()));
+                bundle.iter().for_each(|bundle| recommender.warm(bundle, clock::now(), WARM_SHARE));
                 recommender.swap(bundle);
             }
             // Events are still to be taken, and popular items to be shown, while somebody mends it.
-            Err(error) => tracing::error!(error = format!("{error:#}"), "serving without a bundle"),
+            Err(error) => refuse(&error, "serving without a bundle"),
         }
         let applied_to = Arc::clone(&recommender);
         let apply = move |records: &[_]| {
@@ -153,6 +162,12 @@ pub(crate) fn load_current(store: &Store) -> anyhow::Result<Option<Arc<Bundle>>>
     let registry = store.registry();
     let Some(id) = registry.current()? else { return Ok(None) };
     Ok(Some(Arc::new(load(store, &id)?)))
+}
+
+/// Says what cannot serve, and counts it.
+fn refuse(error: &anyhow::Error, told: &str) {
+    counter!(BUNDLES_REFUSED).increment(1);
+    tracing::error!(error = format!("{error:#}"), "{told}");
 }
 
 fn load(store: &Store, id: &BundleId) -> anyhow::Result<Bundle> {

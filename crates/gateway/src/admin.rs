@@ -13,7 +13,6 @@ use shortlist_types::Timestamp;
 
 use crate::access::{Keys, admit_admin};
 use crate::api_error::ApiError;
-use crate::priority::Priority;
 use crate::received::Received;
 use crate::{Service, observe};
 
@@ -30,7 +29,7 @@ struct BundleView {
     current: bool,
 }
 
-/// The bundle that is current now; the server swaps to it within a second.
+/// The bundle that is current now. The server sees that within a second, loads and warms it, and swaps.
 #[derive(Debug, Serialize)]
 struct Current {
     current: String,
@@ -52,7 +51,7 @@ pub(crate) fn router(service: Arc<Service>, keys: Option<Keys>) -> Router {
 
 async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiError> {
     let registry = service.store().registry();
-    let listed = service.offload(Priority::High, move || Ok(registry.list()?)).await?;
+    let listed = service.administer(move || Ok(registry.list()?)).await?;
     let view = |bundle: shortlist_store::BundleInfo| BundleView {
         id: bundle.id.to_string(),
         published_at: bundle.published_at,
@@ -64,7 +63,7 @@ async fn list(State(service): State<Arc<Service>>) -> Result<Json<Bundles>, ApiE
 async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Current>, ApiError> {
     let id = BundleId::parse(&id)?;
     let store = service.store().clone();
-    let promoted = service.offload(Priority::High, move || {
+    let promoted = service.administer(move || {
         // A bundle that cannot serve would leave the server with what it has, and nobody would hear of it.
         Bundle::promote(&store, &id, Received::new().now)?;
         Ok(id)
@@ -74,6 +73,6 @@ async fn promote(State(service): State<Arc<Service>>, Path(id): Path<String>) ->
 
 async fn roll_back(State(service): State<Arc<Service>>) -> Result<Json<Current>, ApiError> {
     let registry = service.store().registry();
-    let current = service.offload(Priority::High, move || Ok(registry.rollback(Received::new().now)?)).await?;
+    let current = service.administer(move || Ok(registry.rollback(Received::new().now)?)).await?;
     Ok(Json(Current { current: current.to_string() }))
 }

@@ -61,6 +61,8 @@ pub(crate) enum ApiError {
     IngestOff,
     #[error("he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly")]
     EraseUnfinished,
+    #[error("a training or a backup holds the registry of bundles; try again when it is done")]
+    RegistryBusy,
     #[error("the server is loading its state and its bundle; try again shortly")]
     Loading,
     #[error("the server is shutting down; go on at another one, or here when it is back")]
@@ -125,6 +127,7 @@ impl ApiError {
             Self::EraseUnfinished => {
                 (503, Code::Unavailable, "erase_unfinished", "The erasure is not finished", Some(30))
             }
+            Self::RegistryBusy => (503, Code::Unavailable, "registry_busy", "The registry is held", Some(30)),
             Self::Loading => (503, Code::Unavailable, "loading", "The server is loading", Some(1)),
             Self::ShuttingDown => (503, Code::Unavailable, "shutting_down", "The server is shutting down", Some(1)),
             Self::DeadlineExceeded { .. } => {
@@ -158,12 +161,13 @@ impl From<RecommendError> for ApiError {
 
 impl From<BundleError> for ApiError {
     fn from(error: BundleError) -> Self {
+        let is_damaged = matches!(error, BundleError::Store(StoreError::DamagedBundle { .. }));
         match error {
-            BundleError::Store(error) => error.into(),
-            unfit => {
+            BundleError::Store(error) if !is_damaged => error.into(),
+            refused => {
                 counter!(BUNDLES_REFUSED).increment(1);
-                tracing::error!(error = %unfit, "the bundle was not promoted");
-                Self::BundleUnfit
+                tracing::error!(error = %refused, "the bundle was not promoted");
+                if is_damaged { Self::BundleDamaged } else { Self::BundleUnfit }
             }
         }
     }
@@ -181,8 +185,9 @@ impl From<StoreError> for ApiError {
             StoreError::BundleNotFound { .. } => Self::BundleNotFound,
             StoreError::DamagedBundle { .. } => Self::BundleDamaged,
             StoreError::NothingToRollBack => Self::NothingToRollBack,
+            StoreError::RegistryBusy => Self::RegistryBusy,
             other => {
-                tracing::error!(error = %other, "the log failed");
+                tracing::error!(error = %other, "the store failed");
                 Self::Internal
             }
         }
@@ -220,6 +225,7 @@ mod tests {
             ApiError::Internal,
             ApiError::IngestOff,
             ApiError::EraseUnfinished,
+            ApiError::RegistryBusy,
             ApiError::Loading,
             ApiError::ShuttingDown,
             ApiError::DeadlineExceeded { timeout_ms: 100 },
@@ -257,6 +263,7 @@ mod tests {
         500 Internal internal: something failed inside; the log of the server has the details under this request's id
         503 Unavailable ingest_off, retry after 30 s: the log takes no more records until the server is restarted; recommendations go on
         503 Unavailable erase_unfinished, retry after 30 s: he is erased, but for bytes that a reader of the log keeps in its write-ahead file; erase again shortly
+        503 Unavailable registry_busy, retry after 30 s: a training or a backup holds the registry of bundles; try again when it is done
         503 Unavailable loading, retry after 1 s: the server is loading its state and its bundle; try again shortly
         503 Unavailable shutting_down, retry after 1 s: the server is shutting down; go on at another one, or here when it is back
         504 DeadlineExceeded deadline_exceeded: there was no answer within 100 ms; a write may still happen

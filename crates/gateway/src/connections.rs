@@ -5,7 +5,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,6 +16,9 @@ use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_AGE_MAX, FIRST_BYTE_GRACE, HEAD_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT,
     KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE, STREAMS_MAX,
 };
+
+/// Bytes that are looked for before anything is made of a connection. Larger reads pass them by.
+const FIRST_BYTES: usize = 256;
 
 /// The connections of one listener.
 pub(crate) struct Connections {
@@ -69,10 +72,13 @@ impl Connections {
     /// Takes those that wait at the door, whose requests are under way, and no more. Who comes in the instant between the last
     /// of them and the end of the listener is reset: no system has a way to end both at once.
     pub(crate) fn close(mut self) -> Closed {
-        while self.open.len() < self.max
-            && let Ok(stream) = accept_now(&self.listener)
-        {
-            self.serve(stream);
+        for _ in self.open.len()..self.max {
+            match accept_now(&self.listener) {
+                Ok(stream) => self.serve(stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Such as one that was given up meanwhile: others may stand behind it.
+                Err(error) => tracing::debug!(%error, "a connection could not be accepted"),
+            }
         }
         let Self { listener, open, .. } = self;
         drop(listener);
@@ -111,25 +117,24 @@ async fn serve_stream(stream: TcpStream, router: Router, tls: Option<TlsAcceptor
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "the connection keeps Nagle's delay");
     }
-    // The builder finds out the protocol before its own timeouts begin.
-    let mut first = [0];
+    let Some(tls) = tls else { return serve(stream, router, stopped).await };
+    match in_time(tls.accept(stream), &mut stopped).await {
+        Some(Ok(stream)) => serve(stream, router, stopped).await,
+        Some(Err(error)) => tracing::debug!(%error, "a connection spoke no TLS that we speak"),
+        None => tracing::debug!("a connection did not finish its handshake in time"),
+    }
+}
+
+/// What comes within the time for a head. At shutdown it must come soon: whoever connected a moment before has a request
+/// under way.
+async fn in_time<T>(coming: impl Future<Output = T>, stopped: &mut watch::Receiver<()>) -> Option<T> {
     let at_last = async {
-        // Whoever connected a moment before has a request under way.
         let _ = stopped.changed().await;
         sleep(FIRST_BYTE_GRACE).await;
     };
     tokio::select! {
-        peeked = timeout(HEADER_READ_TIMEOUT, stream.peek(&mut first)) => match peeked {
-            Ok(Ok(1..)) => {}
-            _ => return,
-        },
-        () = at_last => return,
-    }
-    let Some(tls) = tls else { return serve(stream, router, stopped).await };
-    match timeout(HEADER_READ_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, router, stopped).await,
-        Ok(Err(error)) => tracing::debug!(%error, "a connection spoke no TLS that we speak"),
-        Err(_) => tracing::debug!("a connection did not finish its handshake in time"),
+        came = timeout(HEADER_READ_TIMEOUT, coming) => came.ok(),
+        () = at_last => None,
     }
 }
 
@@ -138,6 +143,12 @@ async fn serve(
     router: Router,
     mut stopped: watch::Receiver<()>,
 ) {
+    let mut stream = BufReader::with_capacity(FIRST_BYTES, stream);
+    // The builder finds out the protocol before its own timeouts begin.
+    match in_time(stream.fill_buf(), &mut stopped).await {
+        Some(Ok([_, ..])) => {}
+        _ => return,
+    }
     let builder = connection_builder();
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);

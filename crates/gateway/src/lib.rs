@@ -28,6 +28,7 @@ mod received;
 mod rest;
 mod server;
 mod service;
+mod stand_back;
 mod trace;
 mod work_queue;
 mod workers;
@@ -43,6 +44,7 @@ pub use metric::{
 pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
+pub use stand_back::stand_back;
 pub use trace::TelemetryConfig;
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`

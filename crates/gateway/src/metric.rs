@@ -60,9 +60,9 @@ metrics! {
     pub(crate) const DEGRADED: Counter = "shortlist_degraded_total" ["reason", "surface"];
     /// Requests answered without a stage that did not come back, by stage.
     pub(crate) const LEFT_BEHIND: Counter = "shortlist_stages_left_behind_total" ["stage"];
-    /// Questions that nobody waited for any longer.
+    /// Lists whose caller hung up before the answer: shortlist_requests_total counts answers, and not these.
     pub(crate) const HUNG_UP: Counter = "shortlist_hung_up_total" [];
-    /// Requests that were refused at the gate because too much is being served, by priority.
+    /// Requests that were refused because too much is being served, or waits for the log, by priority.
     pub(crate) const SHED: Counter = "shortlist_shed_total" ["priority"];
     /// Requests that wait for a thread.
     pub(crate) const WAITING: Gauge = "shortlist_requests_waiting" [];
@@ -94,7 +94,7 @@ metrics! {
     pub(crate) const BUNDLE_AGE: Gauge = "shortlist_bundle_age_seconds" [];
     /// Swaps to another bundle while serving.
     pub const SWAPS: Counter = "shortlist_swaps_total" [];
-    /// Bundles that were to serve and cannot, at their promotion or when the server was about to swap to them.
+    /// Bundles that were to serve and cannot, at their promotion, at the start, or when the server was about to swap to them; a registry that cannot be read counts as one.
     pub const BUNDLES_REFUSED: Counter = "shortlist_bundles_refused_total" [];
     /// Trainings of serve --train-every by how they ended: promoted, unchanged, refused by the gate, failed.
     pub const TRAININGS: Counter = "shortlist_trainings_total" ["outcome"];

@@ -8,6 +8,7 @@ use shortlist_types::Timestamp;
 
 use crate::GatewayError;
 use crate::metric::ANN_RECALL;
+use crate::stand_back::stand_back;
 
 /// Repeats one request in so many by an exact search, on a thread of its own, and counts what share of it the
 /// neighbour search finds. One waits at most; what comes meanwhile is left out.
@@ -45,6 +46,7 @@ impl RecallProbe {
 }
 
 fn probe(recommender: &Recommender, requests: &Receiver<(Request, Timestamp)>) {
+    stand_back();
     while let Ok((request, now)) = requests.recv() {
         // Else there was nothing to compare, or the item that it was about is gone.
         if let Ok(Some(recall)) = recommender.ann_recall(&request, now) {

@@ -26,6 +26,8 @@ use crate::{
 
 /// Users that a bundle answers before it serves.
 const WARM_USERS: usize = 64;
+/// Longest pause between two of them, in the time that one took.
+const WARM_PAUSE_MAX: f64 = 20.0;
 /// How long that may take, of each: it holds the state, as a request does.
 const WARM_TIME_MAX: Duration = Duration::from_millis(50);
 /// Items that each gets.
@@ -153,13 +155,15 @@ impl Recommender {
     }
 
     /// Answers some users of `home` from a bundle that does not serve yet: its pages are mapped and its models in the
-    /// caches before the first request that counts.
+    /// caches before the first request that counts. It takes this share of a core, above 0 and at most 1: beside requests a
+    /// small one, so that they do not wait.
     ///
     /// **Cost**: that of some 64 recommendations, each of which ends after 50 ms.
-    pub fn warm(&self, bundle: &Bundle, now: Timestamp) {
+    pub fn warm(&self, bundle: &Bundle, now: Timestamp, share: f64) {
         let Ok(pipeline) = self.pipeline(DEFAULT_SURFACE) else { return };
         let users = self.read(|state| state.users().len());
         for number in (0..users).step_by(users.div_ceil(WARM_USERS).max(1)) {
+            let began = Instant::now();
             self.with_scratch(|scratch| {
                 let state = self.guard();
                 let user_id = u32::try_from(number).ok().and_then(|number| state.user_id(UserIdx(number)));
@@ -174,6 +178,7 @@ impl Recommender {
                     tracing::warn!(%error, "a bundle could not be warmed");
                 }
             });
+            std::thread::sleep(began.elapsed().mul_f64((1.0 / share - 1.0).clamp(0.0, WARM_PAUSE_MAX)));
         }
     }
 

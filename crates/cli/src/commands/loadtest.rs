@@ -251,11 +251,15 @@ impl Live {
     fn tell(&mut self, seen: &Seen<'_>) {
         let Tally { refused, failed, degraded, .. } = seen.whole;
         let now = &seen.slice.tally;
+        let ms = |percentile| match now.answered() {
+            0 => "-".to_owned(),
+            _ => format!("{:.1} ms", now.percentile_ms(percentile)),
+        };
         let told = format!(
-            "{:.0}/s answered, p50 {:.1} ms, p99 {:.1} ms, {} in flight; in all {degraded} degraded, {refused} refused, {failed} failed",
+            "{:.0}/s answered, p50 {}, p99 {}, {} in flight; in all {degraded} degraded, {refused} refused, {failed} failed",
             now.answered() as f64 / seen.slice.length.as_secs_f64().max(1e-3),
-            now.percentile_ms(50.0),
-            now.percentile_ms(99.0),
+            ms(50.0),
+            ms(99.0),
             seen.in_flight,
         );
         if let Some(bar) = &self.bar {

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use serde_json::json;
+use shortlist_gateway::stand_back;
 use shortlist_store::Store;
 use shortlist_training::{GateDecision, Promote, Trained, train};
 
@@ -8,15 +9,18 @@ use crate::args::{PromoteArg, TrainArgs};
 use crate::clock;
 use crate::commands::evaluate::print_report;
 use crate::config::Config;
-use crate::maintenance::stand_back;
 use crate::output;
 use crate::progress_bars::ProgressBars;
+
+/// Which process Linux ends when memory runs out, from -1,000 to 1,000: rather this one.
+#[cfg(target_os = "linux")]
+const OOM_SCORE: &str = "500";
 
 /// `shortlist train`.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     if args.background {
         // Before any other thread is there: they take it over.
-        stand_back();
+        stay_behind();
     }
     let config = Config::of(&args.store)?;
     let store = Store::open(&args.store.store)?;
@@ -51,6 +55,21 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
             anyhow::bail!("the gate refused bundle {}: {reason}; `train --promote always` overrides it", trained.bundle)
         }
         _ => Ok(()),
+    }
+}
+
+/// Lets whoever started it go first, with the processor and when memory runs out, and end it.
+fn stay_behind() {
+    stand_back();
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+            tracing::debug!(%error, "the training would outlive who started it");
+        }
+        if let Err(error) = fs_err::write("/proc/self/oom_score_adj", OOM_SCORE) {
+            tracing::debug!(%error, "who started the training may be ended for its memory");
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::metric::SHED;
 use crate::priority::Priority;
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
+use crate::stand_back::stand_back;
 use crate::trace::{self, Traces};
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError, TelemetryConfig};
@@ -66,6 +67,8 @@ pub struct Service {
     /// Erases users, one after the other.
     eraser: Workers,
     erasures: Arc<Semaphore>,
+    /// Does what administrators ask for, one after the other.
+    administrator: Workers,
     /// Looks now and then whether the neighbour search finds what there is.
     probe: Option<Arc<RecallProbe>>,
     traces: Traces,
@@ -99,6 +102,7 @@ impl Service {
             workers: Workers::start(config.threads)?,
             eraser: Workers::start(1)?,
             erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
+            administrator: Workers::start(1)?,
             traces: Traces::default(),
             default_timeout: config.default_timeout(),
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
@@ -242,12 +246,25 @@ impl Service {
         let traced = move |call: Call| {
             let Some(trace) = trace else { return work(call) };
             let began = Instant::now();
-            let outcome = work(call);
             trace.part("queue", handed_over, began.duration_since(handed_over), Vec::new());
+            let outcome = work(call);
             trace.part("work", began, began.elapsed(), Vec::new());
             outcome
         };
         patience.wait(self.workers.run(call.priority, move || traced(call)).answer()).await?
+    }
+
+    /// Runs what an administrator asked for. To load a bundle and check it takes a second and more, and the registry may be
+    /// held by a backup: nobody who asks for items waits for it.
+    pub(crate) async fn administer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let behind = || {
+            stand_back();
+            work()
+        };
+        self.administrator.run(Priority::High, behind).answer().await.map_err(|_| ApiError::Internal)?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as

@@ -18,6 +18,9 @@ use crate::metric::{
 };
 use crate::trace::RequestTrace;
 
+/// Codes of lists that the service owes somebody.
+const FAILURES: [&str; 2] = ["internal", "deadline_exceeded"];
+
 /// The names of the configured surfaces: no other becomes a label.
 pub(super) struct SurfaceNames(BTreeSet<Arc<str>>);
 
@@ -27,7 +30,12 @@ pub(super) struct SurfaceName(Arc<str>);
 
 impl SurfaceNames {
     pub(super) fn of(recommender: &Recommender) -> Self {
-        Self(recommender.surfaces().map(Arc::from).collect())
+        let names: BTreeSet<Arc<str>> = recommender.surfaces().map(Arc::from).collect();
+        // So that a first failure is a change.
+        for (surface, code) in names.iter().flat_map(|name| FAILURES.map(|code| (name, code))) {
+            counter!(SURFACE_REQUESTS, "surface" => Arc::clone(surface), "code" => code).absolute(0);
+        }
+        Self(names)
     }
 
     /// The one called `name`, which a request was checked to be for.
@@ -95,7 +103,9 @@ pub(super) fn count_degraded(reasons: &[&'static str], surface: Option<&SurfaceN
         match reason {
             // States of the service or of an item, not events: a line per answer would tell nothing new, and of a service
             // that is busy cost what it lacks.
-            "no_bundle" | "item_not_in_bundle" | "brownout" => tracing::debug!(reason, "the answer is degraded"),
+            "no_bundle" | "item_not_in_bundle" | "brownout" | "source_skipped" | "ranker_skipped" => {
+                tracing::debug!(reason, "the answer is degraded")
+            }
             _ => tracing::warn!(reason, "the answer is degraded"),
         }
     }

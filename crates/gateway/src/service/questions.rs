@@ -58,6 +58,9 @@ impl Service {
             // The call's place is taken for as long as this runs.
             let received = call.received;
             let queue = received.at.elapsed();
+            if let Some(trace) = &trace {
+                trace.part("queue", handed_over, handed_over.elapsed(), Vec::new());
+            }
             let request_id = RequestId::parse(&received.request_id.to_string())?;
             let request = request.parse(received.now)?;
             let request = Request { keep: is_kept, request_id: Some(request_id.clone()), ..request };
@@ -74,8 +77,6 @@ impl Service {
             }
             surface.count_stages(queue, &answer);
             if let Some(trace) = &trace {
-                let began = received.at + queue;
-                trace.part("queue", handed_over, began.saturating_duration_since(handed_over), Vec::new());
                 trace.stages(&answer.timings);
             }
             Ok(RecommendResponse::new(request_id.to_string(), &answer, queue, received.at.elapsed()))
@@ -114,8 +115,7 @@ impl Service {
             self.parts.recommender.left_behind(stage);
         }
         if let Some(trace) = trace::current() {
-            trace.tell("shortlist.left_behind", stage.map_or("queue", |stage| stage.0));
-            trace.stages(so_far.as_ref().map_or(&[], |answer| &answer.timings));
+            trace.left_behind(stage, so_far.as_ref());
         }
         so_far.ok_or_else(|| patience.too_late())
     }
@@ -179,8 +179,10 @@ impl Drop for Leaving<'_> {
             return;
         }
         counter!(HUNG_UP).increment(1);
-        if let Some(watch) = self.watched.get() {
-            watch.leave();
+        let Some(watch) = self.watched.get() else { return };
+        let (stage, so_far) = watch.leave();
+        if let Some(trace) = trace::current() {
+            trace.left_behind(stage, so_far.as_ref());
         }
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::counter;
-use shortlist_store::Appended;
+use shortlist_store::{Appended, StoreError};
 use shortlist_types::LogRecord;
 use tokio::sync::oneshot;
 
@@ -51,9 +51,13 @@ impl Service {
         let patience = call.patience(None, WRITE_TIMEOUT)?;
         let writer = Arc::clone(&self.parts.writer);
         let submit = move |call: Call| {
-            if call.priority == Priority::Low && writer.fullness() > LOW_RECORDS_SHARE_MAX {
-                counter!(SHED, "priority" => call.priority.name()).increment(1);
-                return Err(ApiError::IngestBusy);
+            let priority = call.priority;
+            let shed = || {
+                counter!(SHED, "priority" => priority.name()).increment(1);
+                ApiError::IngestBusy
+            };
+            if priority == Priority::Low && writer.fullness() > LOW_RECORDS_SHARE_MAX {
+                return Err(shed());
             }
             let Batch { records, refused } = make(&call.received)?;
             let (sender, outcome) = oneshot::channel();
@@ -63,7 +67,10 @@ impl Service {
                 // Nobody may wait any more; the records are written all the same.
                 drop(sender.send(result));
             };
-            writer.submit(records, Box::new(done))?;
+            writer.submit(records, Box::new(done)).map_err(|error| match error {
+                StoreError::Busy { .. } => shed(),
+                other => other.into(),
+            })?;
             Ok((outcome, refused))
         };
         let (outcome, refused) = self.work(call, patience, submit).await?;

@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, Tr
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use parking_lot::Mutex;
-use shortlist_recommender::StageTiming;
+use shortlist_recommender::{Answer, StageName, StageTiming};
 
 use crate::limits::TRACE_SPANS_MAX;
 use crate::received::Received;
@@ -96,6 +96,12 @@ impl RequestTrace {
             let attributes = proposed.map(|items| KeyValue::new("shortlist.proposed", items)).into_iter().collect();
             self.part(timing.stage.0, timing.started, timing.elapsed, attributes);
         }
+    }
+
+    /// The stages that were over when the request was left, and the one that was not: none before the first.
+    pub(crate) fn left_behind(&self, stage: Option<StageName>, so_far: Option<&Answer>) {
+        self.tell("shortlist.left_behind", stage.map_or("queue", |stage| stage.0));
+        self.stages(so_far.map_or(&[], |answer| &answer.timings));
     }
 
     /// Its spans, the request's own first, now that it is answered. `method` is what was asked.

@@ -79,7 +79,8 @@ impl Traces {
     }
 }
 
-/// A request that is traced, until its spans are handed over: when it is answered, or dropped because its caller hung up.
+/// A request that is traced, until its spans are handed over: when it is answered, or dropped, because its caller hung up
+/// or the server ends.
 pub(crate) struct TracedRequest {
     on: Arc<On>,
     trace: Arc<RequestTrace>,
@@ -103,7 +104,7 @@ impl TracedRequest {
 impl Drop for TracedRequest {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.trace.tell("shortlist.code", "hung_up");
+            self.trace.tell("shortlist.code", "unanswered");
         }
         let status = std::mem::replace(&mut self.status, Status::Unset);
         self.on.queue.send(self.trace.end(&self.on.scope, self.method, status));
@@ -112,18 +113,29 @@ impl Drop for TracedRequest {
 
 /// What W3C's `traceparent` and `tracestate` say; gRPC's metadata are headers, too.
 fn parent_of(headers: &HeaderMap) -> Option<SpanContext> {
-    let context = TraceContextPropagator::new().extract(&Headers(headers));
+    let states = headers.get_all(TRACE_STATE).iter().filter_map(|state| state.to_str().ok());
+    let states = states.collect::<Vec<_>>().join(",");
+    let context = TraceContextPropagator::new().extract(&Headers { headers, states });
     context.has_active_span().then(|| context.span().span_context().clone())
 }
 
-struct Headers<'a>(&'a HeaderMap);
+const TRACE_STATE: &str = "tracestate";
+
+struct Headers<'a> {
+    headers: &'a HeaderMap,
+    /// There may be several of them.
+    states: String,
+}
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        if key == TRACE_STATE {
+            return Some(&self.states).filter(|states| !states.is_empty()).map(String::as_str);
+        }
+        self.headers.get(key)?.to_str().ok()
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
+        self.headers.keys().map(http::HeaderName::as_str).collect()
     }
 }

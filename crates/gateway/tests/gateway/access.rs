@@ -224,30 +224,69 @@ fn pages_of_named_origins_may_call_and_no_others() {
     assert_eq!(preflight(&server, "https://evil.example"), None);
 }
 
-#[test]
-fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
+/// A certificate of our own, and who trusts it.
+fn certified() -> (tempfile::TempDir, TlsConfig, TlsConnector) {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let tls = TlsConfig { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
     std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
-    let config = GatewayConfig { tls: Some(tls.clone()), ..quick_config() };
-    let server = TestServer::start_behind(Access::open(&config).unwrap());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&tls.certificate).unwrap()).unwrap();
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let connector = TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()));
-    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    (folder, tls, connector)
+}
+
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
+}
+
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn whoever_came_over_tls_before_the_server_stopped_is_answered() {
+    let (_folder, tls, connector) = certified();
+    let config = GatewayConfig { tls: Some(tls), ..quick_config() };
+    let mut server = TestServer::start_behind(Access::open(&config).unwrap());
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let (connected, shaken) = server.runtime.block_on(async {
+        let connected = TcpStream::connect(&address).await.unwrap();
+        let stream = TcpStream::connect(&address).await.unwrap();
+        (connected, connector.connect(localhost(), stream).await.unwrap())
+    });
+    let ended = server.shut_down();
+    while std::net::TcpStream::connect(&address).is_ok() {}
+    let answers = server.runtime.block_on(async {
+        let connected = connector.connect(localhost(), connected).await.unwrap();
+        let mut answers = Vec::new();
+        for mut stream in [shaken, connected] {
+            stream.write_all(HEALTH).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answers.push(answer);
+        }
+        ended.await.unwrap();
+        answers
+    });
+    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200")), "{answers:?}");
+}
+
+#[test]
+fn over_tls_the_server_shows_its_certificate_and_speaks_nothing_plain() {
+    let (folder, tls, connector) = certified();
+    let config = GatewayConfig { tls: Some(tls.clone()), ..quick_config() };
+    let server = TestServer::start_behind(Access::open(&config).unwrap());
     let address = server.url.trim_start_matches("http://").to_owned();
     let (encrypted, plain) = server.runtime.block_on(async {
         let stream = TcpStream::connect(&address).await.unwrap();
-        let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
-        stream.write_all(request).await.unwrap();
+        let mut stream = connector.connect(localhost(), stream).await.unwrap();
+        stream.write_all(HEALTH).await.unwrap();
         let mut encrypted = String::new();
         stream.read_to_string(&mut encrypted).await.unwrap();
         let mut stream = TcpStream::connect(&address).await.unwrap();
-        stream.write_all(request).await.unwrap();
+        stream.write_all(HEALTH).await.unwrap();
         let mut plain = Vec::new();
         let _ = stream.read_to_end(&mut plain).await;
         (encrypted, plain)

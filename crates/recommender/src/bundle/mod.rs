@@ -150,7 +150,7 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Makes a bundle current, after looking that it can serve this store; servers swap to it within a second.
+    /// Makes a bundle current, after looking that it can serve this store. Servers see it within a second.
     ///
     /// # Errors
     /// As [`Self::load`]; what was current stays so.
