@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::{GatewayConfig, TelemetryConfig};
 use shortlist_recommender::{CategorySchema, ExperimentFiles, Experiments, Surfaces};
-use shortlist_store::{Store, StoreConfig};
+use shortlist_store::{Store, StoreConfig, StoreError};
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes, InvalidInput};
 
@@ -84,7 +84,9 @@ impl Config {
     pub(crate) fn check_beside(&self, store: &Path) -> Result<(), ConfigError> {
         let registry = Store::open(store).ok().map(|store| store.registry());
         for id in self.experiments.bundles() {
-            if registry.as_ref().is_none_or(|registry| registry.open(id).is_err()) {
+            let opened = registry.as_ref().map(|registry| registry.open(id));
+            // One that is damaged is left out, and told: it may have been sound when the configuration was written.
+            if matches!(opened, None | Some(Err(StoreError::BundleNotFound { .. }))) {
                 let reason = format!(
                     "serve from bundle {id}, which is not there; `shortlist registry list` shows those that are"
                 );

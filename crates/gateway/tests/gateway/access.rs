@@ -257,7 +257,9 @@ fn whoever_came_over_tls_before_the_server_stopped_is_answered() {
         (connected, connector.connect(localhost(), stream).await.unwrap())
     });
     let ended = server.shut_down();
-    while std::net::TcpStream::connect(&address).is_ok() {}
+    while std::net::TcpStream::connect(&address).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     let answers = server.runtime.block_on(async {
         let connected = connector.connect(localhost(), connected).await.unwrap();
         let mut answers = Vec::new();
