@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::counter;
 use shortlist_gateway::{BUNDLES_REFUSED, SWAPS, stand_back};
@@ -15,6 +15,8 @@ use shortlist_store::{BundleId, Store};
 use crate::clock;
 use crate::serving::load_current;
 
+/// How long requests may take to let go of a bundle that was swapped out.
+const LET_GO_MAX: Duration = Duration::from_millis(500);
 /// How often it looks for another promoted bundle.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Share of a core that a bundle is warmed with, beside requests.
@@ -74,8 +76,8 @@ impl RegistryWatch {
             Ok(current) => current,
             Err(error) => return tell(Trouble::Unreadable, &error, "the registry cannot be read"),
         };
-        let serving = self.recommender.snapshot().bundle.as_ref().map(|bundle| bundle.id.clone());
-        if current == serving {
+        let before = self.recommender.snapshot().bundle.clone();
+        if current.as_ref() == before.as_ref().map(|bundle| &bundle.id) {
             return None;
         }
         if let (Some(Trouble::Refused(refused)), Some(current)) = (known, &current)
@@ -91,6 +93,7 @@ impl RegistryWatch {
                 self.recommender.swap(bundle);
                 counter!(SWAPS).increment(1);
                 tracing::info!(bundle = id, "swapped");
+                let_go(before);
                 None
             }
             Err(error) => {
@@ -111,4 +114,18 @@ impl RegistryWatch {
             loading.join().map_err(|_| anyhow::anyhow!("the thread that loads it panicked"))?
         })
     }
+}
+
+/// Frees a bundle that was swapped out, which takes some tenths of a second at a million items, behind those who answer. Else
+/// the last request that reads it would.
+fn let_go(before: Option<Arc<Bundle>>) {
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            stand_back();
+            let until = Instant::now() + LET_GO_MAX;
+            while before.as_ref().is_some_and(|bundle| Arc::strong_count(bundle) > 1) && Instant::now() < until {
+                sleep(Duration::from_millis(5));
+            }
+        });
+    });
 }
