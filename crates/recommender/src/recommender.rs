@@ -26,8 +26,8 @@ use crate::{
 
 /// Users that a bundle answers before it serves.
 const WARM_USERS: usize = 64;
-/// Longest pause between two of them, in the time that one took.
-const WARM_PAUSE_MAX: f64 = 20.0;
+/// Longest pause between two of them: a server that is told to stop waits for the rest.
+const WARM_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// How long that may take, of each: it holds the state, as a request does.
 const WARM_TIME_MAX: Duration = Duration::from_millis(50);
 /// Items that each gets.
@@ -156,7 +156,7 @@ impl Recommender {
 
     /// Answers some users of `home` from a bundle that does not serve yet: its pages are mapped and its models in the
     /// caches before the first request that counts. It takes this share of a core, above 0 and at most 1: beside requests a
-    /// small one, so that they do not wait.
+    /// small one, so that they do not wait, but pauses for 10 ms a list at most.
     ///
     /// **Cost**: that of some 64 recommendations, each of which ends after 50 ms.
     pub fn warm(&self, bundle: &Bundle, now: Timestamp, share: f64) {
@@ -178,7 +178,8 @@ impl Recommender {
                     tracing::warn!(%error, "a bundle could not be warmed");
                 }
             });
-            std::thread::sleep(began.elapsed().mul_f64((1.0 / share - 1.0).clamp(0.0, WARM_PAUSE_MAX)));
+            let rest = (1.0 / share - 1.0).clamp(0.0, 1_000.0);
+            std::thread::sleep(began.elapsed().mul_f64(rest).min(WARM_PAUSE_MAX));
         }
     }
 
