@@ -66,6 +66,8 @@ pub async fn serve(
         admin: admin.map(|listener| Connections::new(listener, admin_router, tls, ADMIN_CONNECTIONS_MAX, stopped)),
         upkeep: Upkeep { service: Arc::clone(&service), metrics, health, keys },
     };
+    // Before anybody comes in: health is known then.
+    open.upkeep.keep_up().await;
     open.until(shutdown).await;
 
     service.leave();
