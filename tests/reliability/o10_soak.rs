@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shortlist_gateway::stand_back;
 use shortlist_load::{Asks, Kind, Load, Manners, Schedule, Traffic};
 use shortlist_store::{BundleId, Store};
 
@@ -52,8 +51,6 @@ pub fn check(form: Form) -> String {
     let started = Instant::now();
     let (lists, events) = std::thread::scope(|scope| {
         scope.spawn(|| {
-            // It shares a core with the driver, and checks each bundle that it promotes.
-            stand_back();
             every(swap_every as f64, &over, |number| {
                 let at = started.elapsed().as_secs_f64();
                 swap(&driven.server, &store, Change::Promote(&ids[[1, 2, 0][number % 3]]));

@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use metrics::counter;
-use shortlist_gateway::{BUNDLES_REFUSED, SWAPS, stand_back};
+use shortlist_gateway::{BUNDLES_REFUSED, SWAPS, behind};
 use shortlist_recommender::{Bundle, Recommender};
 use shortlist_store::{BundleId, Store};
 
@@ -106,26 +106,20 @@ impl RegistryWatch {
     /// Reads and checks the promoted bundle, a second's work and more, behind those who answer. To warm it and to swap
     /// takes the state, as requests do, and must not be held up.
     fn load(&self) -> anyhow::Result<Option<Arc<Bundle>>> {
-        std::thread::scope(|scope| {
-            let loading = scope.spawn(|| {
-                stand_back();
-                load_current(&self.store)
-            });
-            loading.join().map_err(|_| anyhow::anyhow!("the thread that loads it panicked"))?
-        })
+        behind(|| load_current(&self.store))?
     }
 }
 
-/// Frees a bundle that was swapped out, which takes some tenths of a second at a million items, behind those who answer. Else
-/// the last request that reads it would.
+/// Frees a bundle that was swapped out, which takes some tenths of a second at a million items, behind those who answer.
+/// Else the last request that reads it would.
 fn let_go(before: Option<Arc<Bundle>>) {
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            stand_back();
-            let until = Instant::now() + LET_GO_MAX;
-            while before.as_ref().is_some_and(|bundle| Arc::strong_count(bundle) > 1) && Instant::now() < until {
-                sleep(Duration::from_millis(5));
-            }
-        });
+    let freed = behind(move || {
+        let until = Instant::now() + LET_GO_MAX;
+        while before.as_ref().is_some_and(|bundle| Arc::strong_count(bundle) > 1) && Instant::now() < until {
+            sleep(Duration::from_millis(5));
+        }
     });
+    if let Err(error) = freed {
+        tracing::warn!(%error, "the bundle that was swapped out is freed before those who answer");
+    }
 }

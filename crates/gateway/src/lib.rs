@@ -44,7 +44,7 @@ pub use metric::{
 pub use priority::Priority;
 pub use server::{Doors, serve};
 pub use service::{Parts, Service};
-pub use stand_back::stand_back;
+pub use stand_back::{behind, stand_back};
 pub use trace::TelemetryConfig;
 
 /// An answer that was computed without a server, in the words of the API: `POST /v1/recommend`

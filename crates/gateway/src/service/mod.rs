@@ -28,7 +28,7 @@ use crate::metric::SHED;
 use crate::priority::Priority;
 use crate::recall_probe::RecallProbe;
 use crate::received::Received;
-use crate::stand_back::stand_back;
+use crate::stand_back::behind;
 use crate::trace::{self, Traces};
 use crate::workers::Workers;
 use crate::{GatewayConfig, GatewayError, TelemetryConfig};
@@ -260,11 +260,13 @@ impl Service {
         &self,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let behind = || {
-            stand_back();
-            work()
+        let work = || {
+            behind(work).unwrap_or_else(|error| {
+                tracing::error!(%error, "what an administrator asked for has no thread");
+                Err(ApiError::Internal)
+            })
         };
-        self.administrator.run(Priority::High, behind).answer().await.map_err(|_| ApiError::Internal)?
+        self.administrator.run(Priority::High, work).answer().await.map_err(|_| ApiError::Internal)?
     }
 
     /// Runs work that belongs to an admitted request but needs no deadline of its own, such as
