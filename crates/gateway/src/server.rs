@@ -9,7 +9,7 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -66,8 +66,6 @@ pub async fn serve(
         admin: admin.map(|listener| Connections::new(listener, admin_router, tls, ADMIN_CONNECTIONS_MAX, stopped)),
         upkeep: Upkeep { service: Arc::clone(&service), metrics, health, keys },
     };
-    // Before anybody comes in: health is known then.
-    open.upkeep.keep_up().await;
     open.until(shutdown).await;
 
     service.leave();
@@ -113,8 +111,9 @@ impl Open {
     /// Takes connections until `end`.
     async fn until(&mut self, end: impl Future<Output = ()>) {
         let mut end = std::pin::pin!(end);
-        // The first tick comes at once.
-        let mut ticks = interval(UPKEEP_INTERVAL);
+        // Before anybody comes in, or asks again: health is known then, or that it is over.
+        self.upkeep.keep_up().await;
+        let mut ticks = interval_at(Instant::now() + UPKEEP_INTERVAL, UPKEEP_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -1,6 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -12,7 +12,8 @@ use crate::limits::REPLACED_MAX;
 use crate::priority::Priority;
 use crate::work_queue::WorkQueue;
 
-/// Weight of one piece of work in the mean time of them.
+/// Weight of one piece of work in the mean time of them. The first twenty weigh alike: the very first, before caches
+/// and files are warm, says little about the next.
 const WEIGHT: f64 = 0.05;
 
 /// Threads that compute answers, beside the I/O threads of the runtime, from one [`WorkQueue`].
@@ -28,8 +29,15 @@ struct Shared {
     threads: usize,
     /// Threads whose work was left behind and who were replaced.
     replaced: AtomicUsize,
-    /// Mean time that work takes, in nanoseconds, the latest counting most.
-    work_nanos: AtomicU64,
+    /// Mean time that work takes, the latest counting most.
+    work_time: Mutex<MeanTime>,
+}
+
+#[derive(Default)]
+struct MeanTime {
+    mean: Duration,
+    /// Pieces of work in it.
+    count: u32,
 }
 
 #[derive(Default)]
@@ -80,7 +88,7 @@ impl Workers {
             ready: Condvar::new(),
             threads,
             replaced: AtomicUsize::new(0),
-            work_nanos: AtomicU64::new(0),
+            work_time: Mutex::default(),
         });
         for number in 0..threads {
             Shared::spawn(&shared, &format!("worker-{number}")).map_err(GatewayError::Workers)?;
@@ -120,9 +128,9 @@ impl Workers {
 
     /// About how long work that is handed in now will wait for a thread, if nothing comes that goes before it.
     pub(crate) fn expected_wait(&self, priority: Priority) -> Duration {
-        let waiting = self.shared.queue.lock().work.ahead_of(priority) as u64;
-        let nanos = self.shared.work_nanos.load(Ordering::Relaxed).saturating_mul(waiting);
-        Duration::from_nanos(nanos / self.shared.threads.max(1) as u64)
+        let waiting = self.shared.queue.lock().work.ahead_of(priority);
+        let per_thread = waiting as f64 / self.shared.threads.max(1) as f64;
+        self.shared.work_time.lock().mean.mul_f64(per_thread)
     }
 
     /// Work that waits for a thread.
@@ -150,7 +158,7 @@ impl Shared {
             let started = Instant::now();
             match work() {
                 Ended::Skipped => {}
-                Ended::Done => self.took(started.elapsed()),
+                Ended::Done => self.work_time.lock().add(started.elapsed()),
                 Ended::LeftBehind => {
                     self.replaced.fetch_sub(1, Ordering::Relaxed);
                     return;
@@ -171,13 +179,13 @@ impl Shared {
             self.ready.wait(&mut queue);
         }
     }
+}
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // nanoseconds
-    fn took(&self, elapsed: Duration) {
-        let mean = self.work_nanos.load(Ordering::Relaxed) as f64;
-        let moved =
-            if mean > 0.0 { mean + WEIGHT * (elapsed.as_nanos() as f64 - mean) } else { elapsed.as_nanos() as f64 };
-        self.work_nanos.store(moved as u64, Ordering::Relaxed);
+impl MeanTime {
+    fn add(&mut self, elapsed: Duration) {
+        self.count = self.count.saturating_add(1);
+        let weight = WEIGHT.max(1.0 / f64::from(self.count));
+        self.mean = self.mean.mul_f64(1.0 - weight) + elapsed.mul_f64(weight);
     }
 }
 
@@ -303,6 +311,21 @@ mod tests {
             pending.answer().blocking_recv().unwrap().unwrap();
         }
         assert_eq!(order.try_iter().collect::<Vec<_>>(), [Priority::High, Priority::Low, Priority::Low]);
+    }
+
+    #[test]
+    fn the_first_piece_of_work_is_one_of_twenty_and_later_the_latest_count_most() {
+        let (mut time, ms) = (MeanTime::default(), Duration::from_millis);
+        time.add(ms(100));
+        assert_eq!(time.mean, ms(100));
+        for _ in 1..20 {
+            time.add(ms(2));
+        }
+        assert!((ms(6)..ms(8)).contains(&time.mean), "{:?}", time.mean);
+        for _ in 0..60 {
+            time.add(ms(50));
+        }
+        assert!((ms(47)..ms(50)).contains(&time.mean), "{:?}", time.mean);
     }
 
     #[test]
