@@ -50,6 +50,14 @@ fn the_default_configuration_is_accepted_and_a_bad_one_exits_64_with_the_line() 
         assert!(error.contains("line 6") && error.contains("weigth"), "{error}");
     }
     assert!(fails(64, &["config", "check", "/no/such/file.toml"]).contains("/no/such/file.toml"));
+    // It is checked before a port is asked for, or a store made.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let store = path(&folder, "new");
+    fails(64, &["serve", "--store", &store, "--config", &file, "--listen", &address]);
+    assert!(!std::path::Path::new(&store).exists(), "a store was made");
+    let error = fails(1, &["serve", "--store", &store, "--listen", &address]);
+    assert!(error.contains(&address) && error.contains("--listen"), "{error}");
 }
 
 #[test]

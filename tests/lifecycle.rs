@@ -42,6 +42,8 @@ fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert_eq!(server.get("/v1/users/user-3/recommendations?k=3").1["bundle"], bundle);
+    // It answered some lists before anybody asked for one.
+    assert!(warmed(&server, "swapped", "warmed_by_lists") > 10);
     // Every request is repeated by an exact search: of so few items the search misses none.
     for user in 1..=40 {
         server.get(&format!("/v1/users/user-{user}/recommendations?k=3"));
@@ -57,20 +59,49 @@ fn a_server_trains_by_itself_and_serves_what_passes_the_gate() {
     assert_eq!(server.stop(), Some(0));
     assert_eq!(ok_json(&["registry", "show", "--store", &store, "--json"])["id"], bundle);
     ok(&["log", "verify", "--store", &store]);
+    let server = Server::start(&store);
+    assert!(warmed(&server, "warmed", "lists") > 10, "it was ready before it was warm");
 }
 
-/// What the system says of a process: its parent, and whether it runs.
-fn process(id: u32) -> Option<(u32, bool)> {
+/// How many lists warmed the bundle, as one line of the log says.
+fn warmed(server: &Server, message: &str, field: &str) -> u64 {
+    let lines = server.lines().into_iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok());
+    let mut fields = lines.map(|line| line["fields"].clone());
+    let line = fields.find(|fields| fields["message"] == message).expect("nothing of it in the log");
+    line[field].as_u64().expect("a number of lists")
+}
+
+#[test]
+fn what_a_training_beside_the_service_makes_passes_the_gate_or_does_not_serve() {
+    let folder = folder();
+    let store = imported_store(&folder);
+    // Popular items are what the gate compares with, and here nobody is shown any that somebody bought.
+    let config = "[surfaces.home.filters]\nwhere = 'price > 1000000'\n";
+    std::fs::write(harness::path(&folder, "store/shortlist.toml"), config).unwrap();
+    let server = Server::start_with(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "10s"]);
+    let refused = "shortlist_trainings_total{outcome=\"refused\"}";
+    server.wait_until("a training is refused", |server| metric(&server.page("/metrics"), refused) >= Some(1.0));
+    assert!(server.said("the gate refused the bundle"));
+    assert_eq!(server.get("/readyz").1["bundle"], "no_bundle");
+}
+
+/// What the system says of a process.
+struct Process {
+    runs: bool,
+    parent: u32,
+    niceness: i32,
+}
+
+fn process(id: u32) -> Option<Process> {
     let stat = read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let runs = fields.next()? != "Z";
-    Some((fields.next()?.parse().ok()?, runs))
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(Process { runs: fields[0] != "Z", parent: fields[1].parse().ok()?, niceness: fields[16].parse().ok()? })
 }
 
 fn children(parent: u32) -> Vec<u32> {
     let all = std::fs::read_dir("/proc").unwrap();
     let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    ids.filter(|id| process(*id).is_some_and(|(of, _)| of == parent)).collect()
+    ids.filter(|id| process(*id).is_some_and(|process| process.parent == parent)).collect()
 }
 
 #[test]
@@ -82,9 +113,11 @@ fn a_training_is_the_first_to_go_and_does_not_outlive_its_server() {
         |id: &u32| read_to_string(format!("/proc/{id}/oom_score_adj")).is_ok_and(|score| score.trim() == "500");
     server.wait_until("a training runs", |server| children(server.id()).iter().any(first_to_go));
     let training = children(server.id()).into_iter().find(first_to_go).unwrap();
+    let [niceness, others] = [training, server.id()].map(|id| process(id).unwrap().niceness);
+    assert!(niceness >= 10 && niceness >= others, "it does not stand back: {niceness}, the server {others}");
     server.kill();
     let killed = Instant::now();
-    while process(training).is_some_and(|(_, runs)| runs) {
+    while process(training).is_some_and(|process| process.runs) {
         assert!(killed.elapsed() < Duration::from_secs(2), "it trains for nobody");
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -17,8 +17,12 @@ use crate::world::{K, Size};
 /// What is asked, in shares of the capacity: lists, and events, whose time is that of the disk.
 const LISTS: [(Kind, f64); 2] = [(Kind::RestRecommend, 0.315), (Kind::GrpcRecommend, 0.315)];
 const EVENTS: [(Kind, f64); 2] = [(Kind::RestEvent, 0.035), (Kind::GrpcEvent, 0.035)];
-/// The log has more than so many records when the hour begins: the first checkpoint is made before, and the next ones within it.
-const CONFIG: &str = "[store]\ncheckpoint_records = 50000\n";
+/// A checkpoint every five minutes or so, and one before: the state that is kept for the next one grows with the log, as the
+/// state that serves does, and not all at once in the middle of the hour.
+const CONFIG: &str = "[store]\ncheckpoint_records = 10000\n";
+/// So many that each asks for some thirty lists in the hour, and tells of three items: with few users, histories would
+/// grow threefold, and with them the work for a list.
+const USERS: usize = 50_000;
 /// What the last quarter may have over the second one: the first fills caches. What users did is kept, some 50 bytes an
 /// event, which is more than a leak that this would not see.
 const GROWTH_MAX: f64 = 1.05;
@@ -31,7 +35,7 @@ const DEGRADED_MAX: f64 = 0.001;
 const LOST_MAX: f64 = 0.0001;
 
 pub fn check(form: Form) -> String {
-    let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: 2_000 });
+    let size = form.pick(Size { items: 2_000, users: 60 }, Size { items: 100_000, users: USERS });
     let (seconds, swap_every, look_every) = form.pick((8, 3, 0.2), (3_600, 300, 5.0));
     let driven = Driven::over(form, size, CONFIG, with_three_bundles);
     let capacity = driven.capacity();
@@ -61,7 +65,8 @@ pub fn check(form: Form) -> String {
             every(look_every, &over, |_| {
                 let memory = driven.server.memory_mib().unwrap() as f64;
                 let files = driven.server.open_files().unwrap() as f64;
-                looks.lock().unwrap().push((started.elapsed().as_secs_f64(), memory, files));
+                let cpu = driven.server.cpu().unwrap().as_secs_f64();
+                looks.lock().unwrap().push((started.elapsed().as_secs_f64(), memory, files, cpu));
             });
         });
         let events = scope.spawn(|| driven.driver.run(&events, &mut |_| ()).unwrap());
@@ -71,8 +76,11 @@ pub fn check(form: Form) -> String {
     });
     let (swaps, looks) = (swaps.into_inner().unwrap(), looks.into_inner().unwrap());
     let (whole, written) = (lists.whole(), events.whole());
-    let memory: Course = looks.iter().map(|(at, memory, _)| (*at, *memory)).collect();
-    let files: Course = looks.iter().map(|(at, _, files)| (*at, *files)).collect();
+    let memory: Course = looks.iter().map(|(at, memory, ..)| (*at, *memory)).collect();
+    let files: Course = looks.iter().map(|(at, _, files, _)| (*at, *files)).collect();
+    // A machine that is disturbed makes times longer; more work takes more of the core.
+    let work = looks.windows(2).map(|pair| (pair[1].0, 100.0 * (pair[1].3 - pair[0].3) / (pair[1].0 - pair[0].0)));
+    let work: Course = work.collect();
     let (times, commits) = (times(&lists), times(&events));
     if let Some(file) = std::env::var_os("SHORTLIST_SOAK_SVG") {
         let (answered, acknowledged, minutes) = (whole.answered(), written.answered(), seconds / 60);
@@ -80,16 +88,17 @@ pub fn check(form: Form) -> String {
         let panels = [
             ("memory, MiB", &memory),
             ("open files and sockets", &files),
+            ("one core in use by the server, %", &work),
             ("p99 of lists, ms", &times),
             ("p99 of events until they are on disk, ms", &commits),
         ];
         std::fs::write(file, soak_svg(&title, &panels, &swaps)).unwrap();
     }
-    let [memory, files, times] = [memory, files, times].map(|course| quarters(&course, seconds as f64));
+    let [memory, files, work, times] = [memory, files, work, times].map(|course| quarters(&course, seconds as f64));
     let lost = whole.failed + whole.refused + written.failed + written.refused;
     let shown = format!(
         "C = {capacity:.0}/s, 0.7 of it for {} min: {} lists, {} of them degraded, {} events, {lost} requests refused or failed, {} swaps; \
-         second and last quarter: memory {:.0} and {:.0} MiB, open files {:.0} and {:.0}, p99 of lists {:.1} and {:.1} ms",
+         second and last quarter: memory {:.0} and {:.0} MiB, open files {:.0} and {:.0}, {:.0} and {:.0} % of a core in use, p99 of lists {:.1} and {:.1} ms",
         seconds / 60,
         whole.answered(),
         whole.degraded,
@@ -99,6 +108,8 @@ pub fn check(form: Form) -> String {
         memory.1,
         files.0,
         files.1,
+        work.0,
+        work.1,
         times.0,
         times.1,
     );

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use shortlist_features::FeatureSchema;
 use shortlist_gateway::{GatewayConfig, TelemetryConfig};
 use shortlist_recommender::{CategorySchema, ExperimentFiles, Experiments, Surfaces};
-use shortlist_store::{Store, StoreConfig, StoreError};
+use shortlist_store::{Registry, StoreConfig, StoreError};
 use shortlist_training::{Settings, TrainingConfig};
 use shortlist_types::{EventType, EventTypes, InvalidInput};
+use toml::de::{DeTable, DeValue};
 
 use crate::args::StoreArgs;
 
@@ -25,8 +26,13 @@ pub(crate) enum ConfigError {
     Unreadable { path: PathBuf, error: std::io::Error },
     #[error("the configuration {} cannot be used\n{error}", path.display())]
     Malformed { path: PathBuf, error: Box<toml::de::Error> },
-    #[error("the configuration {} cannot be used\n{error}", path.display())]
-    Invalid { path: PathBuf, error: InvalidInput },
+    #[error("the configuration {} cannot be used\n{place}{error}", path.display())]
+    Invalid {
+        path: PathBuf,
+        /// Such as `line 7: `, or nothing where the file does not name what is wrong.
+        place: String,
+        error: InvalidInput,
+    },
     #[error("the server cannot start so: {0}")]
     Access(InvalidInput),
 }
@@ -80,13 +86,12 @@ impl Config {
         Self::parse(path, &text)
     }
 
-    /// Whether what it names is there, in a store that may not be there itself.
+    /// Whether what it names is there, in a store that may not be there itself and is left as it is.
     pub(crate) fn check_beside(&self, store: &Path) -> Result<(), ConfigError> {
-        let registry = Store::open(store).ok().map(|store| store.registry());
+        let registry = Registry::of(store);
         for id in self.experiments.bundles() {
-            let opened = registry.as_ref().map(|registry| registry.open(id));
             // One that is damaged is left out, and told: it may have been sound when the configuration was written.
-            if matches!(opened, None | Some(Err(StoreError::BundleNotFound { .. }))) {
+            if matches!(registry.open(id), Err(StoreError::BundleNotFound { .. })) {
                 let reason = format!(
                     "serve from bundle {id}, which is not there; `shortlist registry list` shows those that are"
                 );
@@ -113,7 +118,10 @@ impl Config {
             .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
         let mut events = BTreeMap::from(EventTypes::default());
         events.extend(std::mem::take(&mut file.events));
-        let invalid = |error| ConfigError::Invalid { path: path.to_owned(), error };
+        let invalid = |error: InvalidInput| {
+            let place = line_of(text, &error.field).map_or_else(String::new, |line| format!("line {line}: "));
+            ConfigError::Invalid { path: path.to_owned(), place, error }
+        };
         let events = EventTypes::parse(events).map_err(invalid)?;
         let ConfigFile { surfaces, experiments, features, categories, training, gateway, telemetry, store, .. } = file;
         let experiments = experiments.resolve(&surfaces).map_err(invalid)?;
@@ -124,6 +132,19 @@ impl Config {
         let events = Arc::new(events);
         Ok(Self { events, surfaces, experiments, features, categories, training, gateway, telemetry, store })
     }
+}
+
+/// The line of a field such as `training.ranker.kind`, or of the innermost table around it that the file has.
+fn line_of(text: &str, field: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (mut table, mut start) = (document.get_ref(), None);
+    for part in field.split('.') {
+        let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == part) else { break };
+        start = Some(key.span().start);
+        let DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
+    }
+    Some(1 + text.get(..start?)?.matches('\n').count())
 }
 
 #[cfg(test)]
@@ -169,6 +190,17 @@ mod tests {
             ("[training]\nrows = \"shown\"\n", "line 2", "unknown variant `shown`"),
             ("[training]\nlabel_days = 0\n", "line 1", "label_days: must be at least 1"),
             ("[training.retrieval.ials]\ndimensions = 0\n", "line 1", "dimensions: must lie in 1 to 512, got 0"),
+            ("\n[events]\nClick = { signal = \"positive\" }\n", "line 2", "type names are 1 to 64 of a-z"),
+            (
+                "[experiments.x.variants]\na = { share = 0.5 }\nb = { share = 2.0 }\n",
+                "line 3",
+                "experiments.x.variants.b.share: must be above 0",
+            ),
+            (
+                "[training]\nlabel_days = 3\n[training.ranker]\noutcomes = [\"sneeze\"]\n",
+                "line 4",
+                "training.ranker.outcomes",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains(what), "{text:?}: {error}");

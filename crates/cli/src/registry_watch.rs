@@ -89,10 +89,11 @@ impl RegistryWatch {
             Ok(_) if stopping.load(Ordering::Relaxed) => None,
             Ok(bundle) => {
                 let id = bundle.as_ref().map(|bundle| bundle.id.to_string());
-                bundle.iter().for_each(|bundle| self.recommender.warm(bundle, clock::now(), WARM_SHARE));
+                let warm = |bundle: &Arc<Bundle>| self.recommender.warm(bundle, clock::now(), WARM_SHARE);
+                let lists = bundle.as_ref().map(warm);
                 self.recommender.swap(bundle);
                 counter!(SWAPS).increment(1);
-                tracing::info!(bundle = id, "swapped");
+                tracing::info!(bundle = id, warmed_by_lists = lists, "swapped");
                 let_go(before);
                 None
             }

@@ -68,7 +68,10 @@ impl Serving {
         }
         match load_current(&store) {
             Ok(bundle) => {
-                bundle.iter().for_each(|bundle| recommender.warm(bundle, clock::now(), WARM_SHARE));
+                if let Some(bundle) = &bundle {
+                    let lists = recommender.warm(bundle, clock::now(), WARM_SHARE);
+                    tracing::info!(bundle = %bundle.id, lists, "warmed");
+                }
                 recommender.swap(bundle);
             }
             // Events are still to be taken, and popular items to be shown, while somebody mends it.

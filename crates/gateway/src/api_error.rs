@@ -199,6 +199,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn those_who_are_refused_together_are_told_different_times_none_too_early() {
+        let told = ApiError::RateLimited.told();
+        let mut drawn: Vec<_> = (0..1_000).map(|_| told.come_again().unwrap()).collect();
+        drawn.sort_unstable();
+        let (first, last) = (drawn[0], drawn[999]);
+        assert!(first >= Duration::from_secs(1) && last < Duration::from_secs(4), "{first:?} {last:?}");
+        // Evenly: a fifth of the range holds a fifth of them, not a crowd.
+        let most = drawn.chunk_by(|a, b| a.as_millis() / 600 == b.as_millis() / 600).map(<[_]>::len).max();
+        assert!(most.is_some_and(|most| most < 300), "{most:?}");
+        assert!(ApiError::Unauthenticated.told().come_again().is_none());
+    }
+
+    #[test]
     fn every_error_keeps_its_statuses_and_its_code() {
         let id = || "x".to_owned();
         let errors = [

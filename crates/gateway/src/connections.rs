@@ -1,4 +1,6 @@
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::client_timeouts::{Place, Places, Timed};
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_AGE_MAX, FIRST_BYTE_GRACE, HEAD_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT,
     KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, SHUTDOWN_GRACE, STREAMS_MAX,
@@ -26,20 +29,24 @@ pub(crate) struct Connections {
     router: Router,
     tls: Option<TlsAcceptor>,
     max: usize,
+    places: Arc<Places>,
     open: JoinSet<()>,
     stopped: watch::Receiver<()>,
 }
 
 impl Connections {
-    /// At most `max` at once; they end when `stopped` changes.
+    /// At most `max` at once; they end when `stopped` changes. Those of HTTP/1 may be idle for `idle_timeout` between two
+    /// requests.
     pub(crate) fn new(
         listener: TcpListener,
         router: Router,
         tls: Option<TlsAcceptor>,
         max: usize,
+        idle_timeout: Duration,
         stopped: watch::Receiver<()>,
     ) -> Self {
-        Self { listener, router, tls, max, open: JoinSet::new(), stopped }
+        let places = Places::new(max, idle_timeout);
+        Self { listener, router, tls, max, places, open: JoinSet::new(), stopped }
     }
 
     /// Takes the next connection, or sees one end. May be left and called again.
@@ -60,7 +67,7 @@ impl Connections {
 
     fn serve(&mut self, stream: TcpStream) {
         let (router, tls, stopped) = (self.router.clone(), self.tls.clone(), self.stopped.clone());
-        self.open.spawn(serve_stream(stream, router, tls, stopped));
+        self.open.spawn(serve_stream(stream, self.places.take(), router, tls, stopped));
     }
 
     /// Lets those that are open end by themselves, and gives the listener back: who waits there is not lost.
@@ -112,14 +119,20 @@ impl Closed {
 }
 
 /// One connection, from its first byte to its end, or until the answers that run at shutdown are sent.
-async fn serve_stream(stream: TcpStream, router: Router, tls: Option<TlsAcceptor>, mut stopped: watch::Receiver<()>) {
+async fn serve_stream(
+    stream: TcpStream,
+    place: Place,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    mut stopped: watch::Receiver<()>,
+) {
     // Answers are small and wait for nothing.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "the connection keeps Nagle's delay");
     }
-    let Some(tls) = tls else { return serve(stream, router, stopped).await };
+    let Some(tls) = tls else { return serve(stream, place, router, stopped).await };
     match in_time(tls.accept(stream), &mut stopped).await {
-        Some(Ok(stream)) => serve(stream, router, stopped).await,
+        Some(Ok(stream)) => serve(stream, place, router, stopped).await,
         Some(Err(error)) => tracing::debug!(%error, "a connection spoke no TLS that we speak"),
         None => tracing::debug!("a connection did not finish its handshake in time"),
     }
@@ -140,23 +153,25 @@ async fn in_time<T>(coming: impl Future<Output = T>, stopped: &mut watch::Receiv
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Place,
     router: Router,
     mut stopped: watch::Receiver<()>,
 ) {
     let mut stream = BufReader::with_capacity(FIRST_BYTES, stream);
-    // The builder finds out the protocol before its own timeouts begin.
+    // The timeouts of heads begin with their first byte.
     match in_time(stream.fill_buf(), &mut stopped).await {
         Some(Ok([_, ..])) => {}
         _ => return,
     }
-    let builder = connection_builder();
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let builder = connection_builder(place.silence_max());
+    let (stream, client, service) = Timed::new(stream, TowerToHyperService::new(router), place);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         // What has come is read first: a connection that is told to end before it knows its protocol ends without a word.
         biased;
         outcome = connection.as_mut() => outcome,
-        () = grown_old() => {
+        () = client.is_due() => {
             connection.as_mut().graceful_shutdown();
             // A request that does not end must not keep it: at shutdown all are cut.
             timeout(CONNECTION_AGE_MAX, connection).await.unwrap_or(Ok(()))
@@ -171,15 +186,11 @@ async fn serve(
     }
 }
 
-/// Ends when a connection is due to end. Those that came together do not go together.
-async fn grown_old() {
-    sleep(CONNECTION_AGE_MAX.mul_f64(rand::random_range(0.9..1.1))).await;
-}
-
-fn connection_builder() -> Builder<TokioExecutor> {
+fn connection_builder(silence_max: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // Without a timer the timeout has no effect.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    // Clients have timeouts of their own. With one for heads, the next read is begun as soon as an answer is sent, and theirs
+    // begins with it.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(silence_max).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -7,7 +7,9 @@ use shortlist_types::InvalidInput;
 use shortlist_types::limits::{DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN};
 
 use crate::access::TlsConfig;
-use crate::limits::{CONCURRENCY_MAX, CORS_ORIGINS_MAX, SHUTDOWN_DELAY_MS_MAX, THREADS_MAX};
+use crate::limits::{
+    CONCURRENCY_MAX, CORS_ORIGINS_MAX, IDLE_TIMEOUT_MS_MAX, IDLE_TIMEOUT_MS_MIN, SHUTDOWN_DELAY_MS_MAX, THREADS_MAX,
+};
 
 /// `[gateway]`: how much is served at once, how long it may take, and who may come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub struct GatewayConfig {
     /// How long a server that was told to stop goes on serving, not ready any more, so that whoever sends it traffic can
     /// see that and look elsewhere, in milliseconds.
     pub shutdown_delay_ms: u64,
+    /// How long an HTTP/1 connection may be idle between two requests, in milliseconds: for longer than a load balancer
+    /// before it keeps one, or the balancer asks on a connection that is being closed. Five seconds at most while half of the
+    /// places are taken.
+    pub idle_timeout_ms: u64,
     /// One recommendation in so many is repeated by an exact search, to know what the neighbour search finds; 0 for none.
     pub recall_probe_every: u64,
     /// File of the API keys; without it everybody on this machine may do everything, and nobody else anything.
@@ -41,6 +47,7 @@ struct Fields {
     default_deadline_ms: u64,
     threads: usize,
     shutdown_delay_ms: u64,
+    idle_timeout_ms: u64,
     recall_probe_every: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys_file: Option<PathBuf>,
@@ -64,6 +71,8 @@ impl Default for GatewayConfig {
             default_deadline_ms: DEADLINE_MS_DEFAULT,
             threads: 0,
             shutdown_delay_ms: 1_000,
+            // Load balancers keep a connection for 60 seconds, as they come.
+            idle_timeout_ms: 75_000,
             recall_probe_every: 1_000,
             keys_file: None,
             admin_listen: None,
@@ -92,6 +101,11 @@ impl TryFrom<Fields> for GatewayConfig {
             let reason = format!("must be 0 to {SHUTDOWN_DELAY_MS_MAX}, got {}", fields.shutdown_delay_ms);
             return Err(InvalidInput::new("shutdown_delay_ms", reason));
         }
+        if !(IDLE_TIMEOUT_MS_MIN..=IDLE_TIMEOUT_MS_MAX).contains(&fields.idle_timeout_ms) {
+            let reason =
+                format!("must be {IDLE_TIMEOUT_MS_MIN} to {IDLE_TIMEOUT_MS_MAX}, got {}", fields.idle_timeout_ms);
+            return Err(InvalidInput::new("idle_timeout_ms", reason));
+        }
         if cors_origins.len() > CORS_ORIGINS_MAX {
             let reason = format!("must have at most {CORS_ORIGINS_MAX} entries, got {}", cors_origins.len());
             return Err(InvalidInput::new("cors_origins", reason));
@@ -101,6 +115,7 @@ impl TryFrom<Fields> for GatewayConfig {
             default_deadline_ms: fields.default_deadline_ms,
             threads: fields.threads,
             shutdown_delay_ms: fields.shutdown_delay_ms,
+            idle_timeout_ms: fields.idle_timeout_ms,
             recall_probe_every: fields.recall_probe_every,
             keys_file: fields.keys_file,
             admin_listen: fields.admin_listen,
@@ -117,6 +132,7 @@ impl From<GatewayConfig> for Fields {
             default_deadline_ms: config.default_deadline_ms,
             threads: config.threads,
             shutdown_delay_ms: config.shutdown_delay_ms,
+            idle_timeout_ms: config.idle_timeout_ms,
             recall_probe_every: config.recall_probe_every,
             keys_file: config.keys_file,
             admin_listen: config.admin_listen,
@@ -133,6 +149,10 @@ impl GatewayConfig {
 
     pub(crate) fn shutdown_delay(&self) -> Duration {
         Duration::from_millis(self.shutdown_delay_ms)
+    }
+
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
     }
 }
 
@@ -157,6 +177,7 @@ mod tests {
             (r#"{"default_deadline_ms":10001}"#, "default_deadline_ms: must be 1 to 10000, got 10001"),
             (r#"{"threads":1025}"#, "threads: must be 0 to 1024, got 1025"),
             (r#"{"shutdown_delay_ms":60001}"#, "shutdown_delay_ms: must be 0 to 60000, got 60001"),
+            (r#"{"idle_timeout_ms":999}"#, "idle_timeout_ms: must be 1000 to 1800000, got 999"),
             (r#"{"thread":1}"#, "unknown field `thread`"),
         ] {
             let error = parse(json).unwrap_err();

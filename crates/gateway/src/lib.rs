@@ -12,6 +12,7 @@ mod admin;
 pub mod api;
 mod api_error;
 mod call;
+mod client_timeouts;
 mod connections;
 mod endpoint;
 mod error;

@@ -39,7 +39,8 @@ shortlist_types::limits! {
     pub(crate) const STREAMS_MAX: u32 = 256;
     /// Bytes of the headers of one HTTP/2 request; a larger head is refused.
     pub(crate) const HEADER_BYTES_MAX: u32 = 16 * 1024;
-    /// How long the head of a request may take; then the connection is closed.
+    /// How long the head of a request may take; then the connection is closed. So long at most may one of
+    /// HTTP/1 be idle while half of the places are taken.
     pub(crate) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
     /// How long the body of a request, or the message of a gRPC call, may take; then 408 or `ABORTED`.
     pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,6 +59,10 @@ shortlist_types::limits! {
     pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
     /// Wait after a failed accept, such as one without free file descriptors.
     pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+    /// Shortest `idle_timeout_ms` that a config may ask for.
+    pub(crate) const IDLE_TIMEOUT_MS_MIN: u64 = 1_000;
+    /// Longest `idle_timeout_ms` that a config may ask for.
+    pub(crate) const IDLE_TIMEOUT_MS_MAX: u64 = 1_800_000;
     /// Longest `shutdown_delay_ms` that a config may ask for.
     pub(crate) const SHUTDOWN_DELAY_MS_MAX: u64 = 60_000;
     /// How long running requests may take after the last connection was taken; then their connections are cut.

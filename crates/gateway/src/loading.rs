@@ -17,7 +17,7 @@ use tonic_health::server::HealthReporter;
 use crate::api::{NO_BUNDLE, Readiness};
 use crate::api_error::ApiError;
 use crate::connections::Connections;
-use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, HEADER_READ_TIMEOUT};
 use crate::server::{Doors, guarded, next_of};
 use crate::trace::Traces;
 use crate::{grpc, metric, observe, part, rest};
@@ -47,9 +47,10 @@ pub async fn while_loading<T>(
     let (stop, stopped) = watch::channel(());
     let (router, health) = router(metrics, so_far).await;
     let router = guarded(router, &access, &Traces::default());
-    let mut api = Connections::new(api, router, access.tls.clone(), CONNECTIONS_MAX, stopped.clone());
-    let mut admin = admin
-        .map(|listener| Connections::new(listener, refusing(), access.tls.clone(), ADMIN_CONNECTIONS_MAX, stopped));
+    let (tls, idle) = (&access.tls, HEADER_READ_TIMEOUT);
+    let mut api = Connections::new(api, router, tls.clone(), CONNECTIONS_MAX, idle, stopped.clone());
+    let mut admin =
+        admin.map(|admin| Connections::new(admin, refusing(), tls.clone(), ADMIN_CONNECTIONS_MAX, idle, stopped));
     let mut loading = std::pin::pin!(loading);
     let loaded = loop {
         tokio::select! {

@@ -13,9 +13,14 @@ pub(crate) async fn part(request: Request, next: Next) -> Response {
     let can_say_so = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
     if can_say_so {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        say_close(&mut response);
     }
     response
+}
+
+/// Makes it the last answer of its HTTP/1 connection.
+pub(crate) fn say_close<B>(response: &mut Response<B>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// The same, once the service is leaving.

@@ -61,9 +61,10 @@ pub async fn serve(
     let export = service.traces().start_export()?;
     let (stop, stopped) = watch::channel(());
     let admin_router = admin::router(Arc::clone(&service), keys.clone());
+    let idle = service.idle_timeout();
     let mut open = Open {
-        api: Connections::new(api, router, tls.clone(), CONNECTIONS_MAX, stopped.clone()),
-        admin: admin.map(|listener| Connections::new(listener, admin_router, tls, ADMIN_CONNECTIONS_MAX, stopped)),
+        api: Connections::new(api, router, tls.clone(), CONNECTIONS_MAX, idle, stopped.clone()),
+        admin: admin.map(|admin| Connections::new(admin, admin_router, tls, ADMIN_CONNECTIONS_MAX, idle, stopped)),
         upkeep: Upkeep { service: Arc::clone(&service), metrics, health, keys },
     };
     open.until(shutdown).await;

@@ -10,7 +10,7 @@ pub const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 pub const USERS_MAX: usize = 100_000_000;
 /// REST connections at once; a request beyond them waits, and its waiting counts.
 pub const REST_CONNECTIONS_MAX: usize = 256;
-/// How long a REST connection may be idle and be used again: less than the five seconds after which the server closes it.
+/// How long a REST connection may be idle and be used again: there are servers that close it after five seconds.
 pub const IDLE_MAX: Duration = Duration::from_secs(3);
 /// gRPC connections, which share the requests in turn.
 pub const GRPC_CONNECTIONS: usize = 4;

@@ -156,12 +156,13 @@ impl Recommender {
 
     /// Answers some users of `home` from a bundle that does not serve yet: its pages are mapped and its models in the
     /// caches before the first request that counts. It takes this share of a core, above 0 and at most 1: beside requests a
-    /// small one, so that they do not wait, but pauses for 10 ms a list at most.
+    /// small one, so that they do not wait, but pauses for 10 ms a list at most. How many it answered.
     ///
     /// **Cost**: that of some 64 recommendations, each of which ends after 50 ms.
-    pub fn warm(&self, bundle: &Bundle, now: Timestamp, share: f64) {
-        let Ok(pipeline) = self.pipeline(DEFAULT_SURFACE) else { return };
+    pub fn warm(&self, bundle: &Bundle, now: Timestamp, share: f64) -> usize {
+        let Ok(pipeline) = self.pipeline(DEFAULT_SURFACE) else { return 0 };
         let users = self.read(|state| state.users().len());
+        let mut answered = 0;
         for number in (0..users).step_by(users.div_ceil(WARM_USERS).max(1)) {
             let began = Instant::now();
             self.with_scratch(|scratch| {
@@ -174,13 +175,15 @@ impl Recommender {
                 let budgets = Budgets { retrieval: &deadline, all: &deadline };
                 let answer =
                     pipeline.recommend_watched(&state, models, &request, now, budgets, &Watch::default(), scratch);
-                if let Err(error) = answer {
-                    tracing::warn!(%error, "a bundle could not be warmed");
+                match answer {
+                    Ok(_) => answered += 1,
+                    Err(error) => tracing::warn!(%error, "a bundle could not be warmed"),
                 }
             });
             let rest = (1.0 / share - 1.0).clamp(0.0, 1_000.0);
             std::thread::sleep(began.elapsed().mul_f64(rest).min(WARM_PAUSE_MAX));
         }
+        answered
     }
 
     /// Keeps a bundle at hand for the variants that serve from it.

@@ -130,7 +130,7 @@ impl Store {
 
     /// The bundles of this store.
     pub fn registry(&self) -> Registry {
-        Registry::new(&self.dir)
+        Registry::of(&self.dir)
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -77,6 +77,7 @@ pub struct Service {
     wait_max: Duration,
     low_wait_max: Duration,
     shutdown_delay: Duration,
+    idle_timeout: Duration,
     /// Whether it is.
     leaving: watch::Sender<bool>,
 }
@@ -108,6 +109,7 @@ impl Service {
             wait_max: config.default_timeout().mul_f64(WAIT_SHARE_MAX),
             low_wait_max: config.default_timeout().mul_f64(LOW_WAIT_SHARE_MAX),
             shutdown_delay: config.shutdown_delay(),
+            idle_timeout: config.idle_timeout(),
             leaving: watch::Sender::new(false),
         })
     }
@@ -161,6 +163,11 @@ impl Service {
     /// For how long it goes on after that.
     pub(crate) fn shutdown_delay(&self) -> Duration {
         self.shutdown_delay
+    }
+
+    /// How long a connection may be idle.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        self.idle_timeout
     }
 
     /// Requests that were to be kept in the served log and were not.

@@ -5,6 +5,7 @@
 mod access;
 mod bundle;
 mod catalog;
+mod connections;
 mod docs;
 mod errors;
 mod events;

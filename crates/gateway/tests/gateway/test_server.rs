@@ -19,7 +19,7 @@ pub(crate) type BeforeApply = Box<dyn FnMut() + Send>;
 /// A gateway that serves a temporary store on a free port.
 pub(crate) struct TestServer {
     pub(crate) url: String,
-    admin_url: String,
+    pub(crate) admin_url: String,
     pub(crate) runtime: Runtime,
     pub(crate) recommender: Arc<Recommender>,
     pub(crate) store: Store,

@@ -35,7 +35,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub(crate) fn new(dir: &Path) -> Self {
+    /// Of the store in the folder `dir`, which is not opened and need not be there.
+    pub fn of(dir: &Path) -> Self {
         Self { bundles: dir.join(BUNDLES_DIR), file: dir.join(REGISTRY_FILE), lock: dir.join(LOCK_FILE) }
     }
 
