@@ -75,8 +75,9 @@ fn warmed(server: &Server, message: &str, field: &str) -> u64 {
 fn what_a_training_beside_the_service_makes_passes_the_gate_or_does_not_serve() {
     let folder = folder();
     let store = imported_store(&folder);
-    // Popular items are what the gate compares with, and here nobody is shown any that somebody bought.
-    let config = "[surfaces.home.filters]\nwhere = 'price > 1000000'\n";
+    // Ten items that nobody knows yet are worse than popular ones, with which the gate compares.
+    let config = "[surfaces.home]\ncandidates_max = 10\n[surfaces.home.sources]\nfresh = { share = 1.0 }\n\
+                  ann = { share = 0.0 }\nitem_to_item = { share = 0.0 }\npopular = { share = 0.0 }\n";
     std::fs::write(harness::path(&folder, "store/shortlist.toml"), config).unwrap();
     let server = Server::start_with(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--train-every", "10s"]);
     let refused = "shortlist_trainings_total{outcome=\"refused\"}";

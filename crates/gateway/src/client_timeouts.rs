@@ -77,11 +77,11 @@ pub(crate) struct Timed<S> {
 /// What the client is to send next, and by when.
 enum Waiting {
     /// As long as it likes: what it sent is answered.
-    ForNothing,
+    Nothing,
     /// The rest of a head that began after so many requests.
-    ForHead { after: u64, until: Instant },
+    Head { after: u64, until: Instant },
     /// The first byte of a head.
-    ForRequest { until: Instant },
+    Request { until: Instant },
 }
 
 /// What is known of the client of one connection.
@@ -123,7 +123,7 @@ impl<S> Timed<S> {
             place,
             client: Arc::clone(&client),
             preface: Some(0),
-            waiting: Waiting::ForNothing,
+            waiting: Waiting::Nothing,
             timer: Box::pin(sleep_until(now)),
         };
         (connection, client, counted)
@@ -140,9 +140,9 @@ impl<S> Timed<S> {
         let begun = self.client.begun.load(Ordering::Relaxed);
         self.waiting = match self.waiting {
             // What comes while a request is answered is its body.
-            _ if self.is_busy() => Waiting::ForNothing,
-            Waiting::ForHead { after, until } if after == begun => Waiting::ForHead { after, until },
-            _ => Waiting::ForHead { after: begun, until: Instant::now() + HEADER_READ_TIMEOUT },
+            _ if self.is_busy() => Waiting::Nothing,
+            Waiting::Head { after, until } if after == begun => Waiting::Head { after, until },
+            _ => Waiting::Head { after: begun, until: Instant::now() + HEADER_READ_TIMEOUT },
         };
     }
 
@@ -150,12 +150,12 @@ impl<S> Timed<S> {
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
         let begun = self.client.begun.load(Ordering::Relaxed);
         self.waiting = match self.waiting {
-            _ if self.is_busy() => Waiting::ForNothing,
-            Waiting::ForHead { after, until } if after == begun => Waiting::ForHead { after, until },
-            Waiting::ForRequest { until } => Waiting::ForRequest { until },
-            _ => Waiting::ForRequest { until: Instant::now() + self.place.idle_timeout() },
+            _ if self.is_busy() => Waiting::Nothing,
+            Waiting::Head { after, until } if after == begun => Waiting::Head { after, until },
+            Waiting::Request { until } => Waiting::Request { until },
+            _ => Waiting::Request { until: Instant::now() + self.place.idle_timeout() },
         };
-        let (Waiting::ForHead { until, .. } | Waiting::ForRequest { until }) = self.waiting else { return false };
+        let (Waiting::Head { until, .. } | Waiting::Request { until }) = self.waiting else { return false };
         if self.timer.deadline() != until {
             self.timer.as_mut().reset(until);
         }
