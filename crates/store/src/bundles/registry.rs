@@ -238,7 +238,7 @@ mod tests {
 
     fn registry() -> (tempfile::TempDir, Registry) {
         let dir = tempfile::tempdir().unwrap();
-        let registry = Registry::new(dir.path());
+        let registry = Registry::of(dir.path());
         (dir, registry)
     }
 
