@@ -46,7 +46,7 @@ shortlist_types::limits! {
     pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long a stream of events may be silent; then `ABORTED`.
     pub(crate) const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-    /// How long a connection may be used, give or take a tenth; then it is asked to end with the requests that run.
+    /// How long a connection may be used, or up to a tenth less; then it ends with the requests that run, or with the next answer.
     pub(crate) const CONNECTION_AGE_MAX: Duration = Duration::from_secs(1_800);
     /// Bytes of the request line and headers of one HTTP/1.1 request; a larger head is refused.
     pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
